@@ -11,7 +11,7 @@ import json
 import struct
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import fastavro
 import numpy as np
@@ -88,7 +88,7 @@ def decode(payload: bytes | None, kind: type[M]) -> M:
         return _build(kind, record)
     except MessageError:
         raise
-    except Exception as error:  # noqa: BLE001 - fastavro raises whatever the bytes provoke
+    except Exception as error:  # fastavro raises whatever the bytes provoke
         raise MalformedMessage(f"{name}: {type(error).__name__}: {error}") from error
 
 
@@ -119,7 +119,7 @@ def _build(kind: type[M], record: Any) -> M:
         elif item.name == "demographics" and value is not None:
             value = types.Demographics(**value)
         elif item.name == "abstained":
-            value = tuple(types.Abstention(**one) for one in value)
+            value = tuple(types.Abstention(**one) for one in cast(list[dict[str, Any]], value))
         elif isinstance(value, list):
             value = tuple(value)
         values[item.name] = value
