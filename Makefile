@@ -1,0 +1,30 @@
+# Every target makes its own virtual environment; nothing else has to be installed by hand but Python >= 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: test check format clean
+.DEFAULT_GOAL := test
+
+$(READY): pyproject.toml constraints.txt
+	@echo "p2es: making the virtual environment in $(VENV) (torch is large: a few minutes the first time)"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "uv==$$(sed -n 's/^# uv==//p' constraints.txt)"
+	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+test: $(READY)  ## run every test
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+format: $(READY)  ## rewrite the layout and order the imports
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build *.egg-info
