@@ -75,7 +75,8 @@ def detect_beats(lead: np.ndarray) -> np.ndarray:
     if len(lead) < 3 * GRID_FS_HZ or np.std(lead) < 1e-4:
         return np.zeros(0)
     band = signal.sosfiltfilt(_QRS_BAND, lead)
-    energy = np.sqrt(ndimage.uniform_filter1d(np.gradient(band) ** 2, int(0.1 * GRID_FS_HZ)))
+    power = ndimage.uniform_filter1d(np.gradient(band) ** 2, int(0.1 * GRID_FS_HZ))
+    energy = np.sqrt(np.maximum(power, 0.0))
     peaks = signal.find_peaks(energy, distance=int(0.25 * GRID_FS_HZ))[0]
     if not len(peaks):
         return np.zeros(0)

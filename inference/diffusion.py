@@ -1,0 +1,77 @@
+"""The forward process: blur in the frequency domain, then noise in time.
+
+In the orthonormal DCT-II along time, u_t = alpha_t(k) u_x + sigma_t eps, alpha_t(k) = a_t d_t(k); d_t a heat kernel
+(Hoogeboom and Salimans 2023, eqs. 5-9) and a variance-preserving cosine schedule. White noise is white in both domains.
+Time runs from 0 (clean) to 1 (noise)."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import torch
+from scipy import fft
+from torch import Tensor
+
+__all__ = ["Process", "dct", "idct"]
+
+_LOGSNR_MAX = 6.0  # the network sees logSNR in [-6, 6]: beyond, steps are spent on nothing (research: few-step table)
+_D_MIN = 1e-3
+
+
+@cache
+def _basis(n: int, device: torch.device) -> Tensor:
+    matrix = np.asarray(fft.dct(np.eye(n), axis=0, norm="ortho"), np.float32)
+    return torch.from_numpy(matrix).to(device)
+
+
+def dct(x: Tensor) -> Tensor:
+    """Orthonormal DCT-II along the last axis."""
+    return x @ _basis(x.shape[-1], x.device).T
+
+
+def idct(u: Tensor) -> Tensor:
+    """Inverse of `dct`."""
+    return u @ _basis(u.shape[-1], u.device)
+
+
+class Process:
+    """Schedules of one forward process. blur: sigma_B,max in samples at 128 Hz (0: noise only)."""
+
+    def __init__(self, blur: float = 2.0) -> None:
+        self.blur = blur
+        low, high = math.atan(math.exp(-_LOGSNR_MAX / 2)), math.atan(math.exp(_LOGSNR_MAX / 2))
+        self._low, self._span = low, high - low
+
+    def logsnr(self, t: Tensor) -> Tensor:
+        """logSNR of the noise at time t, from 6 to -6."""
+        return -2 * torch.log(torch.tan(t * self._span + self._low))
+
+    def time_of(self, logsnr: Tensor) -> Tensor:
+        """Inverse of `logsnr`."""
+        return (torch.atan(torch.exp(-logsnr / 2)) - self._low) / self._span
+
+    def heat(self, t: Tensor, n: int) -> Tensor:
+        """d_t(k), (batch, 1, n): what the blur leaves of each frequency. t: (batch,)."""
+        width = self.blur * torch.sin(t * math.pi / 2) ** 2
+        eigen = (math.pi * torch.arange(n, device=t.device) / n) ** 2
+        kept = torch.exp(-eigen * (width[:, None] ** 2 / 2))
+        return ((1 - _D_MIN) * kept + _D_MIN)[:, None]
+
+    def alpha(self, t: Tensor, n: int) -> Tensor:
+        """alpha_t(k), (batch, 1, n)."""
+        return torch.sqrt(torch.sigmoid(self.logsnr(t)))[:, None, None] * self.heat(t, n)
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """sigma_t, (batch, 1, 1)."""
+        return torch.sqrt(torch.sigmoid(-self.logsnr(t)))[:, None, None]
+
+    def diffuse(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """z_t of clean x (batch, leads, n) with white noise of the same shape."""
+        return idct(self.alpha(t, x.shape[-1]) * dct(x)) + self.sigma(t) * noise
+
+    def grid(self, calls: int) -> list[float]:
+        """Times of `calls` network calls and the end: uniform in logSNR from 1 to 0."""
+        steps = torch.linspace(-_LOGSNR_MAX, _LOGSNR_MAX, calls + 1, dtype=torch.float64)
+        return [float(time) for time in self.time_of(steps)]

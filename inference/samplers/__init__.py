@@ -1,0 +1,9 @@
+"""Samplers: plain functions of a denoiser, noise and a time grid; one file each."""
+
+from inference.samplers.ancestral import ancestral
+from inference.samplers.ddim import ddim
+from inference.samplers.dpmpp_2m import dpmpp_2m
+
+__all__ = ["SAMPLERS", "ancestral", "ddim", "dpmpp_2m"]
+
+SAMPLERS = {"ancestral": ancestral, "ddim": ddim, "dpmpp_2m": dpmpp_2m}

@@ -1,0 +1,37 @@
+"""Sampling with fresh noise at every step from the exact posterior (Hoogeboom and Salimans 2023, eq. 10)."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from inference.diffusion import Process, dct, idct
+
+__all__ = ["ancestral"]
+
+
+def ancestral(
+    denoise: Callable[[Tensor, Tensor], Tensor], process: Process, noise: Sequence[Tensor], times: Sequence[float]
+) -> Tensor:
+    """denoise(z, t) gives clean leads. noise: (batch, leads, n) for the start and for each step but the last."""
+    u = dct(noise[0])
+    n = u.shape[-1]
+    clean = u
+    for number, (now, after) in enumerate(pairwise(times)):
+        t, s = (torch.full((u.shape[0],), time, device=u.device) for time in (now, after))
+        clean = dct(denoise(idct(u), t))
+        if number == len(times) - 2:
+            break
+        alpha_t, alpha_s, var_t, var_s = (
+            process.alpha(t, n),
+            process.alpha(s, n),
+            process.sigma(t) ** 2,
+            process.sigma(s) ** 2,
+        )
+        ratio = alpha_t / alpha_s
+        var_step = (var_t - ratio**2 * var_s).clamp(min=1e-8)
+        variance = 1 / (1 / var_s.clamp(min=1e-8) + ratio**2 / var_step)
+        mean = variance * (ratio / var_step * u + alpha_s / var_s.clamp(min=1e-8) * clean)
+        u = mean + variance.sqrt() * dct(noise[number + 1])
+    return idct(clean)

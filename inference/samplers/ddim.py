@@ -1,0 +1,26 @@
+"""Deterministic sampling (Song et al. 2021, eq. 12 with zero variance; per frequency as in Hoogeboom and Salimans)."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from inference.diffusion import Process, dct, idct
+
+__all__ = ["ddim"]
+
+
+def ddim(
+    denoise: Callable[[Tensor, Tensor], Tensor], process: Process, noise: Sequence[Tensor], times: Sequence[float]
+) -> Tensor:
+    """denoise(z, t) gives clean leads. noise[0]: (batch, leads, n), the start. Returns the last estimate."""
+    u = dct(noise[0])
+    clean = u
+    for now, after in pairwise(times):
+        t, s = (torch.full((u.shape[0],), time, device=u.device) for time in (now, after))
+        clean = dct(denoise(idct(u), t))
+        n = u.shape[-1]
+        residue = (u - process.alpha(t, n) * clean) / process.sigma(t)
+        u = process.alpha(s, n) * clean + process.sigma(s) * residue
+    return idct(clean)

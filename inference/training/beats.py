@@ -1,0 +1,104 @@
+"""The beat head's stage: windows of aligned recordings, distorted as a wearable would, and their R-peak raster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inference.beat_head import BeatHead, beat_features, normalise
+from inference.datasets.prepared import PreparedRecord
+from inference.training.loop import LoopSettings, run_loop
+from stream.messages import GRID_FS_HZ
+
+__all__ = ["RASTER_SD_S", "aligned", "raster", "train_beats"]
+
+RASTER_SD_S = 0.026
+_WINDOW = 10 * GRID_FS_HZ
+# the loss counts where a live window owns samples or lends them: with full context on either side
+_COUNTED = slice(3 * GRID_FS_HZ, _WINDOW - int(1.3 * GRID_FS_HZ))
+
+
+def aligned(records: Sequence[PreparedRecord]) -> list[PreparedRecord]:
+    """Recordings whose PPG explains their beats: the others would teach noise."""
+    return [one for one in records if one.lag_f1 > 0.8 and one.usable.sum() >= 6]
+
+
+def raster(times_s: np.ndarray, n: int) -> np.ndarray:
+    """(n,) float32 on the grid: a Gaussian of height 1 at each time, the higher where two meet."""
+    grid = np.arange(n) / GRID_FS_HZ
+    out = np.zeros(n, np.float32)
+    for time in times_s:
+        near = slice(max(0, int((time - 0.12) * GRID_FS_HZ)), max(0, int((time + 0.12) * GRID_FS_HZ) + 2))
+        out[near] = np.maximum(out[near], np.exp(-0.5 * ((grid[near] - time) / RASTER_SD_S) ** 2))
+    return out
+
+
+class Sampler:
+    """Draws training windows. Each recording's pulse is normalised once."""
+
+    def __init__(self, records: Sequence[PreparedRecord]) -> None:
+        self.records = list(records)
+        self.pulses = [normalise(one.ppg, one.scale) for one in self.records]
+        weight = np.array([one.usable.sum() * (1.5 if one.dataset == "bidmc" else 1.0) for one in self.records], float)
+        self.weight = weight / weight.sum()
+
+    def __call__(self, rng: np.random.Generator, batch: int) -> list[Tensor]:
+        """features (batch, 3, 1280), raster (batch, 1280), mask (batch, 1280)."""
+        drawn = [self._window(rng) for _ in range(batch)]
+        pulse, target, mask = (np.stack(part) for part in zip(*drawn, strict=True))
+        features = beat_features(pulse, np.ones_like(pulse))
+        return [torch.from_numpy(features), torch.from_numpy(target), torch.from_numpy(mask)]
+
+    def _window(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        which = rng.choice(len(self.records), p=self.weight)
+        record, pulse = self.records[which], self.pulses[which]
+        stretch = np.exp(rng.uniform(-0.22, 0.22)) if rng.random() < 0.6 else 1.0
+        span = 10 * stretch
+        centre = 10 * rng.choice(np.flatnonzero(record.usable)) + rng.uniform(0, 10)
+        start = np.clip(centre - span / 2, 0, max(0.0, record.n / GRID_FS_HZ - span - record.lag_s - 0.1))
+        times = start + np.arange(_WINDOW) / GRID_FS_HZ * stretch
+        seen = np.interp((times + record.lag_s) * GRID_FS_HZ, np.arange(len(pulse)), pulse)
+        target = raster((record.beats_s[(record.beats_s > start - 1)] - start) / stretch, _WINDOW)
+        window = np.minimum((times // 10).astype(int), len(record.usable) - 1)
+        mask = np.zeros(_WINDOW, np.float32)
+        mask[_COUNTED] = record.usable[window][_COUNTED]
+        return distort(seen, rng).astype(np.float32), target, mask
+
+
+def distort(pulse: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Noise, breathing, motion bursts, gain and a low source rate, as wearables have them. pulse: (n,) normalised."""
+    n = len(pulse)
+    seconds = np.arange(n) / GRID_FS_HZ
+    out = pulse * np.exp(rng.uniform(-0.3, 0.3))
+    if rng.random() < 0.2:  # a 25-64 Hz source, interpolated
+        rate = rng.uniform(25, 64)
+        coarse = np.arange(0, seconds[-1] + 1 / rate, 1 / rate)
+        out = np.interp(seconds, coarse, np.interp(coarse, seconds, out))
+    if rng.random() < 0.3:
+        out = out + rng.normal(0, 0.15 * rng.random(), n)
+    if rng.random() < 0.3:
+        out = out * (1 + 0.4 * rng.random() * np.sin(2 * np.pi * (rng.random() + seconds * rng.uniform(0.1, 0.4))))
+    if rng.random() < 0.2:
+        out = out + rng.uniform(0, 0.8) * np.sin(2 * np.pi * (rng.random() + seconds * rng.uniform(0.1, 0.6)))
+    if rng.random() < 0.15:
+        at, length = rng.integers(0, n - 200), rng.integers(30, 180)
+        out[at : at + length] += 2 * rng.normal() * np.hanning(length)
+    return np.clip(out, -6, 6)
+
+
+def _loss(model: nn.Module, batch: list[Tensor]) -> tuple[Tensor, dict[str, float]]:
+    features, target, mask = batch
+    each = nn.functional.binary_cross_entropy_with_logits(model(features), target, reduction="none")
+    loss = (each * (1 + 3 * target) * mask).sum() / mask.sum().clamp(min=1)
+    return loss, {"loss": loss.item()}
+
+
+def train_beats(records: Sequence[PreparedRecord], out: Path, settings: LoopSettings) -> BeatHead:
+    """Train the beat head on recordings of the train part. Returns its moving average."""
+    head = run_loop(BeatHead(), Sampler(aligned(records)), _loss, settings, out, "beats")
+    assert isinstance(head, BeatHead)
+    return head

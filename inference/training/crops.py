@@ -1,0 +1,156 @@
+"""Training crops of the generator, from recordings with PPG (limb leads) and without (12 leads): one model, and a loss
+only on the leads that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.beat_head import normalise
+from inference.conditions import CHANNELS, beat_channels, person_vector
+from inference.datasets.prepared import PreparedRecord
+from inference.denoiser import BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
+from stream.conditioning import SHAPE_SIZE
+from stream.messages import GRID_FS_HZ
+
+__all__ = ["CropSampler", "lead_scale", "mean_beat", "population_beat"]
+
+_BEFORE = 32  # samples of the mean beat before its R peak
+_SHARES = {"bidmc": 0.35, "cinc2015": 0.25, "ptbxl": 0.40}
+_WINDOW = 10 * GRID_FS_HZ
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Source:
+    record: PreparedRecord
+    leads: np.ndarray  # (8, n) over the lead scale, NaN outside usable windows
+    beats: np.ndarray  # grid places
+    pulse: np.ndarray
+    parts: list[tuple[slice, np.ndarray]]  # stretches and their mean beats
+    person: np.ndarray
+
+
+def lead_scale(records: Sequence[PreparedRecord]) -> np.ndarray:
+    """(8,) mV: the SD of each lead over the recordings that have it."""
+    return np.array([_median_sd(records, lead) for lead in range(8)], np.float32)
+
+
+def _median_sd(records: Sequence[PreparedRecord], lead: int) -> float:
+    spreads = [one.leads_mv[lead].std() for one in records if np.isfinite(one.leads_mv[lead]).all()]
+    return float(np.median(spreads))
+
+
+def mean_beat(leads: np.ndarray, beats: np.ndarray) -> np.ndarray:
+    """(8, 90) median beat from 0.25 s before to 0.45 s after R; NaN for leads not there. beats: grid places."""
+    at = np.round(beats).astype(int)
+    at = at[(at >= _BEFORE) & (at + BEAT_SAMPLES - _BEFORE <= leads.shape[1])]
+    if len(at) < 3:
+        return np.full((8, BEAT_SAMPLES), np.nan, np.float32)
+    cut = leads[:, at[:, None] + np.arange(-_BEFORE, BEAT_SAMPLES - _BEFORE)]
+    there = np.asarray(np.isfinite(cut).all(2))  # (8, beats)
+    out = np.full((8, BEAT_SAMPLES), np.nan, np.float32)
+    for lead in range(8):
+        if there[lead].sum() >= 3:
+            out[lead] = np.median(cut[lead, there[lead]], 0)
+    return out
+
+
+def population_beat(sources: Sequence[np.ndarray]) -> np.ndarray:
+    """(8, 90): mean over people of their mean beats."""
+    return np.nanmean(np.stack(sources), 0).astype(np.float32)
+
+
+def stamp(beat: np.ndarray, beats: np.ndarray, first: int, n: int) -> np.ndarray:
+    """(8, n): the mean beat at every R peak; where two meet, each keeps its side of the midpoint (35 : 65)."""
+    out = np.zeros((len(beat), n), np.float32)
+    for i, place in enumerate(beats):
+        left = -_BEFORE if i == 0 else max(-_BEFORE, -0.35 * (place - beats[i - 1]))
+        right = BEAT_SAMPLES - _BEFORE - 1
+        if i + 1 < len(beats):
+            right = min(right, 0.65 * (beats[i + 1] - place))
+        at = np.arange(max(0, int(np.ceil(place + left)) - first), min(n, int(place + right) - first + 1))
+        for lead in range(len(beat)):
+            out[lead, at] = np.interp(at + first - place, np.arange(BEAT_SAMPLES) - _BEFORE, beat[lead])
+    return out
+
+
+class CropSampler:
+    """Draws crops of CROP samples. scale: (8,) mV."""
+
+    def __init__(self, records: Sequence[PreparedRecord], scale: np.ndarray) -> None:
+        self.sources = [_source(one, scale) for one in records]
+        self.sources = [one for one in self.sources if one.parts]
+        self.population = population_beat([beat for one in self.sources for _, beat in one.parts[:1]])
+        self.by_set = {
+            name: [i for i, one in enumerate(self.sources) if one.record.dataset == name] for name in _SHARES
+        }
+        self.by_set = {name: members for name, members in self.by_set.items() if members}
+        self.shares = np.array([_SHARES[name] for name in self.by_set])
+        self.shares /= self.shares.sum()
+
+    def __call__(self, rng: np.random.Generator, batch: int) -> dict[str, np.ndarray]:
+        """Arrays by name: leads (b, 8, 512) with gaps filled by the population's beat, mask of the true ones, channels
+        (b, 18, 512), person (b, 8), shapes (b, 4, 16), beat (b, 8, 90) of another stretch, beat_mask (b, 8)."""
+        drawn = [self._crop(rng) for _ in range(batch)]
+        return {key: np.stack([one[key] for one in drawn]).astype(np.float32) for key in drawn[0]}
+
+    def _crop(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        while True:
+            source = self.sources[
+                rng.choice(self.by_set[list(self.by_set)[rng.choice(len(self.shares), p=self.shares)]])
+            ]
+            first = int(rng.integers(0, source.leads.shape[1] - CROP))
+            leads = source.leads[:, first : first + CROP]
+            mask = np.isfinite(leads)
+            if mask.any(0).mean() > 0.7:
+                break
+        near = source.beats[(source.beats > first - 4 * GRID_FS_HZ) & (source.beats < first + CROP + 2 * GRID_FS_HZ)]
+        others = [beat for part, beat in source.parts if part.stop <= first or part.start >= first + CROP]
+        beat = others[rng.integers(len(others))] if others else source.parts[0][1]
+        filled = np.where(mask, leads, stamp(self.population, near, first, CROP))
+        return {
+            "leads": filled,
+            "mask": mask,
+            "channels": np.concatenate([beat_channels(near, first, CROP), _pulse_channels(source, first, rng)]),
+            "person": source.person * (rng.random() > 0.15),
+            "shapes": _shapes(source, first),
+            "beat": np.nan_to_num(beat),
+            "beat_mask": np.isfinite(beat).all(1) * (rng.random(8) > 0.1),
+        }
+
+
+def _source(record: PreparedRecord, scale: np.ndarray) -> _Source:
+    leads = record.leads_mv / scale[:, None]
+    usable = np.repeat(record.usable, _WINDOW)
+    usable = np.pad(usable, (0, max(0, leads.shape[1] - len(usable))))[: leads.shape[1]]
+    leads = np.where(usable, np.clip(leads, -15, 15), np.nan).astype(np.float32)
+    beats = record.beats_s * GRID_FS_HZ
+    size = max(leads.shape[1] // 6, 5 * GRID_FS_HZ - 1)
+    parts = []
+    for start in range(0, leads.shape[1] - size + 1, size):
+        inside = beats[(beats >= start) & (beats < start + size)]
+        beat = mean_beat(leads, inside)
+        if np.isfinite(beat).any():
+            parts.append((slice(start, start + size), beat))
+    pulse = normalise(record.ppg, record.scale) if len(record.ppg) else record.ppg
+    return _Source(record, leads, beats, pulse, parts, person_vector(record.demographics))
+
+
+def _pulse_channels(source: _Source, first: int, rng: np.random.Generator) -> np.ndarray:
+    out = np.zeros((CHANNELS - 15, CROP), np.float32)
+    if len(source.pulse) and rng.random() > 0.3:
+        place = first + np.arange(CROP) + source.record.lag_s * GRID_FS_HZ
+        out[0] = np.interp(place, np.arange(len(source.pulse)), source.pulse)
+        out[1] = np.clip(8 * np.gradient(out[0]), -6, 6)
+        out[2] = 1.0
+    return out
+
+
+def _shapes(source: _Source, first: int) -> np.ndarray:
+    known = source.record.shape
+    if not len(known):
+        return np.zeros((KNOTS, SHAPE_SIZE), np.float32)
+    place = round((first + HALO + source.record.lag_s * GRID_FS_HZ) / HOP)
+    return known[np.clip(place + np.arange(-1, KNOTS - 1), 0, len(known) - 1)]
