@@ -22,7 +22,7 @@ PERSON_SIZE = 8
 
 
 def beat_channels(beats: np.ndarray, first: int, n: int) -> np.ndarray:
-    """(15, n) float32 for grid samples [first, first + n). beats: grid places, fractions of a sample allowed, sorted."""
+    """(15, n) float32 for grid samples [first, first + n). beats: grid places, fractions allowed, sorted."""
     grid = first + np.arange(n)
     out = np.zeros((CHANNELS - 3, n), np.float32)
     if not len(beats):

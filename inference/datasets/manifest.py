@@ -13,7 +13,8 @@ from pathlib import Path
 
 import wfdb
 
-from inference.datasets.splits import part_of, read_splits
+from inference.datasets.splits import part_of, read_splits, subject_of
+from inference.errors import DataMissing
 from stream.messages import LEADS, Demographics
 
 __all__ = ["Entry", "lead_name", "open_sets", "read_manifest", "write_manifest"]
@@ -48,17 +49,27 @@ def lead_name(channel: str) -> str | None:
 
 
 def open_sets(data: Path) -> list[Entry]:
-    """Entries of the open sets under `data`: bidmc/, cinc2015/ and ptbxl/, as far as they are there."""
-    return [*_monitor_set(data, "bidmc"), *_monitor_set(data, "cinc2015"), *_ptbxl(data / "ptbxl")]
+    """Entries of the open sets under `data`: bidmc/, cinc2015/ and ptbxl/, as far as they are there.
+
+    Raises DataMissing when none is."""
+    entries = [*_monitor_set(data, "bidmc"), *_monitor_set(data, "cinc2015"), *_ptbxl(data / "ptbxl")]
+    if not entries:
+        raise DataMissing(f"no recordings under {data}: it should hold bidmc/, cinc2015/ or ptbxl/ with WFDB files")
+    return entries
+
+
+def _placed(dataset: str, record: str, subject: str) -> tuple[str, str]:
+    """Subject and part: as frozen, and by the same rule for a record that was not at hand when they were frozen."""
+    return read_splits().get((dataset, record), (subject, part_of(dataset, subject)))
 
 
 def _monitor_set(data: Path, dataset: str) -> list[Entry]:
-    splits, entries = read_splits(), []
+    entries = []
     for header_path in sorted((data / dataset).glob("*.hea")):
         header = wfdb.rdheader(str(header_path.with_suffix("")))
         channels = [name.strip().strip(",") for name in header.sig_name or []]
         ppg = next((name for name in channels if name.upper() in _PPG_NAMES), None)
-        subject, part = splits[dataset, header_path.stem]
+        subject, part = _placed(dataset, header_path.stem, subject_of(dataset, header_path.stem))
         entries.append(
             Entry(
                 header_path.with_suffix(""),
@@ -88,13 +99,12 @@ def _ptbxl(folder: Path) -> list[Entry]:
     table, entries = folder / "ptbxl_database.csv", []
     if not table.exists():
         return []
-    splits = read_splits()
     with table.open() as lines:
         for row in csv.DictReader(lines):
             path = folder / row["filename_lr"]
             if not path.with_suffix(".hea").exists():
                 continue
-            subject, part = splits["ptbxl", path.name]
+            subject, part = _placed("ptbxl", path.name, f"{float(row['patient_id']):.0f}")
             # 300 years stands for "over 89" in PTB-XL
             age = min(float(row["age"]), 90.0) if row["age"] else None
             person = Demographics(
@@ -105,21 +115,25 @@ def _ptbxl(folder: Path) -> list[Entry]:
 
 
 def read_manifest(path: Path) -> list[Entry]:
-    """Read a manifest; without a part, the subject's hash decides."""
+    """Read a manifest; without a part, the subject's hash decides. Raises DataMissing when a column is."""
     with path.open() as lines:
-        return [_entry(path.parent, row) for row in csv.DictReader(lines)]
+        rows = csv.DictReader(lines)
+        lacking = set(_COLUMNS[:5]) - set(rows.fieldnames or ())
+        if lacking:
+            raise DataMissing(f"{path.name}: no column {', '.join(sorted(lacking))}; needed: {', '.join(_COLUMNS)}")
+        return [_entry(path.parent, row) for row in rows]
 
 
 def _entry(folder: Path, row: dict[str, str]) -> Entry:
     leads = dict(pair.split("=", 1) for pair in row["leads"].split(";") if pair)
     person = Demographics(
-        _number(row["age"]), row["sex"] or None, _number(row.get("height", "")), _number(row.get("weight", ""))
+        _number(row.get("age")), row.get("sex") or None, _number(row.get("height")), _number(row.get("weight"))
     )
     part = row.get("part") or part_of(row["dataset"], row["subject"])
     return Entry(folder / row["record"], row["dataset"], row["subject"], part, row["ppg"] or None, leads, person)
 
 
-def _number(text: str) -> float | None:
+def _number(text: str | None) -> float | None:
     return float(text) if text else None
 
 

@@ -81,10 +81,14 @@ def prepare(entry: Entry) -> PreparedRecord:
 
 
 def _read(path: Path) -> tuple[np.ndarray, list[str], list[float], float]:
-    """Physical signals (m, channels), channel names, gains per unit, rate in Hz."""
+    """Physical signals (m, channels), ECG in mV, channel names, gains per unit, rate in Hz."""
     source: Any = wfdb.rdrecord(str(path))
     names = [name.strip().strip(",") for name in source.sig_name]
-    return source.p_signal.astype(float), names, [float(gain) for gain in source.adc_gain], float(source.fs)
+    signals = source.p_signal.astype(float)
+    for i, unit in enumerate(source.units):
+        if (unit or "").strip().strip(",").lower() in ("uv", "µv"):
+            signals[:, i] /= 1000
+    return signals, names, [float(gain) for gain in source.adc_gain], float(source.fs)
 
 
 def _stretch(values: np.ndarray, fs: float, gain: float) -> Stretch:

@@ -11,10 +11,10 @@ from scipy import ndimage, signal
 
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["GENERATED", "Reference", "detect_beats", "filter_lead", "limb_leads", "matched", "reference"]
+__all__ = ["GENERATED", "LIMB", "Reference", "detect_beats", "filter_lead", "limb_leads", "matched", "reference"]
 
 GENERATED = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-_LIMB = {  # each limb lead from (I, II): Einthoven, Goldberger
+LIMB = {  # each limb lead from (I, II): Einthoven, Goldberger
     "I": (1.0, 0.0),
     "II": (0.0, 1.0),
     "III": (-1.0, 1.0),
@@ -59,10 +59,10 @@ def filter_lead(values: np.ndarray, fs_hz: float) -> np.ndarray:
 
 def limb_leads(leads: dict[str, np.ndarray]) -> np.ndarray | None:
     """Leads I and II, (2, n), by least squares from any two independent limb leads; None with fewer."""
-    names = [name for name in _LIMB if name in leads]
+    names = [name for name in LIMB if name in leads]
     if len(names) < 2:
         return None
-    matrix = np.array([_LIMB[name] for name in names])
+    matrix = np.array([LIMB[name] for name in names])
     return np.linalg.pinv(matrix) @ np.stack([leads[name] for name in names])
 
 
