@@ -31,7 +31,7 @@ BEAT_SAMPLES = 32 + 58  # of the mean beat that a person code is read from: 0.25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """What is known of the person along a crop of CROP samples, at KNOTS hops of which the second is HALO in.
+    """What is known of the person along a crop of CROP samples, at KNOTS hops of which the first is its first sample.
 
     code: (batch, 4, 16); vector: (batch, 8); affinity: (batch, 4, 8, 8). In between is linear, so crops join."""
 
@@ -124,7 +124,7 @@ class Denoiser(nn.Module):
 def _hats(n: int, device: torch.device) -> Tensor:
     """(4, n): weight of each knot at each of n samples of a crop, whatever its rate."""
     rate = CROP / n
-    place = (torch.arange(n, device=device) * rate + (rate - 1) / 2 + HOP - HALO) / HOP
+    place = (torch.arange(n, device=device) * rate + (rate - 1) / 2) / HOP
     return (1 - (place - torch.arange(KNOTS, device=device)[:, None]).abs()).clamp(min=0)
 
 

@@ -1,6 +1,6 @@
 """What can go wrong in this room, by what the caller can do about it."""
 
-__all__ = ["DataMissing", "InferenceError"]
+__all__ = ["DataMissing", "InferenceError", "WeightsCorrupt", "WeightsMissing"]
 
 
 class InferenceError(Exception):
@@ -9,3 +9,15 @@ class InferenceError(Exception):
 
 class DataMissing(InferenceError):
     """The recordings asked for are not there: get them or name another folder."""
+
+
+class WeightsMissing(InferenceError):
+    """There is no model at the place given: train one, or leave the setting out to use the shipped one."""
+
+
+class WeightsCorrupt(InferenceError):
+    """The weights are not the ones their description names: fetch or train them again."""
+
+
+class DataMissing(InferenceError):
+    """The recordings asked for are not there: get them, or name another folder."""

@@ -19,8 +19,8 @@ class PreparedRecord:
     ppg: (n,) float32 band-passed as live, empty when the recording has none. valid: (n,) uint8. scale: (n // 128 + 1,)
     at full seconds. shape: (n // 256 + 1, 16) at full hops. quality: (n // 1280,) of the 10-s windows.
     leads_mv: (8, n) float32 in reference.GENERATED order, NaN where unknown. beats_s: (b,). usable:
-    (round(n / 1280),) bool. pulses_s: (p,) steepest upstrokes. lag_s: constant R-to-upstroke delay; lag_f1: how well it explains the beats
-    (F1 at 50 ms; 0 without PPG)."""
+    (round(n / 1280),) bool. pulses_s: (p,) steepest upstrokes. lag_s: constant R-to-upstroke delay; lag_f1: how well it
+    explains the beats (F1 at 50 ms; 0 without PPG)."""
 
     dataset: str
     name: str

@@ -11,7 +11,7 @@ import numpy as np
 from inference.beat_head import normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
 from inference.datasets.prepared import PreparedRecord
-from inference.denoiser import BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
+from inference.denoiser import BEAT_SAMPLES, CROP, HOP, KNOTS
 from stream.conditioning import SHAPE_SIZE
 from stream.messages import GRID_FS_HZ
 
@@ -152,5 +152,5 @@ def _shapes(source: _Source, first: int) -> np.ndarray:
     known = source.record.shape
     if not len(known):
         return np.zeros((KNOTS, SHAPE_SIZE), np.float32)
-    place = round((first + HALO + source.record.lag_s * GRID_FS_HZ) / HOP)
-    return known[np.clip(place + np.arange(-1, KNOTS - 1), 0, len(known) - 1)]
+    place = round((first + source.record.lag_s * GRID_FS_HZ) / HOP)
+    return known[np.clip(place + np.arange(KNOTS), 0, len(known) - 1)]

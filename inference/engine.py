@@ -1,0 +1,216 @@
+"""One window in, its owned ECG out: a pure function of the segment, the weights and the settings.
+
+Networks always run on full, zero-padded batches of one size: results are bit-equal whatever else is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from inference.abstain import AbstainSettings, abstentions
+from inference.beat_head import Beats, beat_features, beat_probability, decode_beats, normalise
+from inference.conditions import CHANNELS, beat_channels, person_vector
+from inference.denoiser import CROP, HALO, HOP, KNOTS
+from inference.leads import twelve_leads_uv
+from inference.noise import field
+from inference.samplers import SAMPLERS
+from inference.weights_file import SHIPPED, Weights, load_weights
+from stream.messages import ABSTAINED_UV, GRID_STEP_NS, EcgSegment, PpgSegment
+
+__all__ = ["Engine", "EngineSettings"]
+
+_PHASE = HOP // 2  # owned pieces start half a hop after a knot, so that crops start on one
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """weights: folder, None for the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler.
+    batch: fixed batch size. threads: of torch, one beside other processes."""
+
+    weights: Path | None = None
+    device: str = "auto"
+    sampler: str = "dpmpp_2m"
+    calls: int = 3
+    batch: int = 8
+    threads: int = 1
+    seed: int = 0
+    beat_threshold: float = 0.5
+    min_quality: float = 0.2
+    min_confidence: float = 0.6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Crop:
+    """segment: which one. first: of the crop in the window; [start, stop): the piece it gives."""
+
+    segment: int
+    first: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Window:
+    """A segment with the pulse shifted to ECG time (n,), what of it is valid, and its beats."""
+
+    segment: PpgSegment
+    pulse: np.ndarray
+    valid: np.ndarray
+    beats: Beats
+
+
+class Engine:
+    """Load once, call `infer` for ever. Not thread-safe: one engine a thread."""
+
+    def __init__(self, weights: Weights, settings: EngineSettings) -> None:
+        self.settings, self.weights, self.model_id = settings, weights, weights.model_id
+        wanted = settings.device
+        self.device = torch.device(
+            "cuda" if wanted == "auto" and torch.cuda.is_available() else wanted.replace("auto", "cpu")
+        )
+        self._head = weights.head.to(self.device)
+        self._generator = weights.generator.to(self.device)
+        self._times = weights.generator.process.grid(settings.calls)
+        self._sampler = SAMPLERS[settings.sampler]
+        self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence)
+
+    @classmethod
+    def load(cls, settings: EngineSettings) -> Engine:
+        """Read the weights. Raises WeightsMissing or WeightsCorrupt."""
+        torch.set_num_threads(settings.threads)
+        return cls(load_weights(settings.weights or SHIPPED), settings)
+
+    def infer(self, segments: Sequence[PpgSegment]) -> list[EcgSegment]:
+        """Estimate the owned part of each window, in their order."""
+        windows = self._beats(segments)
+        crops = [crop for i, one in enumerate(windows) for crop in _crops(i, one.segment)]
+        leads = [
+            np.full((one.segment.owned_stop - one.segment.owned_start, 12), ABSTAINED_UV, np.int16) for one in windows
+        ]
+        bands = [np.full((len(each), 2), ABSTAINED_UV, np.int16) for each in leads]
+        for at in range(0, len(crops), self.settings.batch):
+            part = crops[at : at + self.settings.batch]
+            generated, band = self._generate(windows, part)
+            for crop, mv, limits in zip(part, generated, band, strict=False):
+                inside = slice(crop.start - crop.first, crop.stop - crop.first)
+                begin = windows[crop.segment].segment.owned_start
+                where = slice(crop.start - begin, crop.stop - begin)
+                if np.isfinite(mv[:, inside]).all():
+                    leads[crop.segment][where] = twelve_leads_uv(mv[:, inside])
+                    bands[crop.segment][where] = np.clip(np.rint(1000 * limits[:, inside].T), -32_767, 32_767)
+        return [self._result(one, *both) for one, *both in zip(windows, leads, bands, strict=True)]
+
+    def _beats(self, segments: Sequence[PpgSegment]) -> list[_Window]:
+        size, out = self.settings.batch, []
+        for at in range(0, len(segments), size):
+            part = segments[at : at + size]
+            shifted = [_shifted(one) for one in part]
+            features = np.zeros((size, 3, len(part[0].ppg)), np.float32)
+            for row, (pulse, valid) in enumerate(shifted):
+                features[row] = beat_features(pulse, valid)
+            probability = beat_probability(self._head, features)
+            for row, one in enumerate(part):
+                pulse, valid = shifted[row]
+                known = probability[row] * (valid > 0)  # no beat is read off what was not measured
+                out.append(_Window(one, pulse, valid, decode_beats(known, self.settings.beat_threshold)))
+        return out
+
+    @torch.inference_mode()
+    def _generate(self, windows: Sequence[_Window], crops: Sequence[_Crop]) -> tuple[np.ndarray, np.ndarray]:
+        """Leads (batch, 8, CROP) and band (batch, 2, CROP) in mV for up to `batch` crops."""
+        size = self.settings.batch
+        channels = np.zeros((size, CHANNELS, CROP), np.float32)
+        noise = np.zeros((size, 8, CROP), np.float32)
+        vectors, shapes = np.zeros((size, 8), np.float32), np.zeros((size, KNOTS, 16), np.float32)
+        for row, crop in enumerate(crops):
+            window = windows[crop.segment]
+            segment = window.segment
+            channels[row] = _channels(window, crop.first)
+            grid = (segment.start_ns - segment.shift_ns) // GRID_STEP_NS + crop.first
+            noise[row] = field(self.settings.seed, segment.patient, grid, CROP)
+            vectors[row] = person_vector(segment.demographics)
+            # the pulse of a sample lies up to a delay ahead; the nearest hop is near enough for its shape
+            knots = np.clip(crop.first // HOP + np.arange(KNOTS), 0, len(segment.shape) - 1)
+            shapes[row] = segment.shape[knots]
+        told = torch.from_numpy(channels).to(self.device)
+        person, _ = self._generator.person(*(torch.from_numpy(each).to(self.device) for each in (vectors, shapes)))
+        start = torch.from_numpy(noise).to(self.device)
+        sample = self._sampler(
+            lambda z, t: self._generator.denoiser(z, t, told, person)[1], self._generator.process, [start], self._times
+        )
+        band = self._generator.band(told, person)
+        scale = self.weights.lead_scale
+        return sample.cpu().numpy() * scale[:, None], band.cpu().numpy() * scale[1]
+
+    def _result(self, window: _Window, leads_uv: np.ndarray, band_uv: np.ndarray) -> EcgSegment:
+        segment, beats = window.segment, window.beats
+        start_ns = segment.start_ns + segment.owned_start * GRID_STEP_NS
+        silent = abstentions(segment, window.valid, beats, leads_uv[:, 0] == ABSTAINED_UV, self._abstain)
+        for gap in silent:
+            where = slice((gap.start_ns - start_ns) // GRID_STEP_NS, (gap.stop_ns - start_ns) // GRID_STEP_NS)
+            leads_uv[where], band_uv[where] = ABSTAINED_UV, ABSTAINED_UV
+        places = np.clip(np.floor(beats.index).astype(int) - segment.owned_start, -1, len(leads_uv))
+        owned = (beats.index >= segment.owned_start) & (beats.index < segment.owned_stop)
+        owned[owned] = leads_uv[places[owned], 0] != ABSTAINED_UV
+        confidence = beats.confidence[owned]
+        return EcgSegment(
+            patient=segment.patient,
+            device=segment.device,
+            session=segment.session,
+            start_ns=start_ns,
+            fs_hz=segment.fs_hz,
+            heart_rate_bpm=_heart_rate(beats, segment.owned_stop) if owned.any() else None,
+            confidence=float(confidence.mean()) if len(confidence) else 0.0,
+            findings=(),
+            quality=segment.quality,
+            reasons=segment.reasons,
+            abstained=tuple(silent),
+            model_id=self.model_id,
+            steps=self.settings.calls,
+            source="estimated",
+            shift_ns=segment.shift_ns,
+            last=segment.last,
+            stages_ns={"closed": segment.closed_ns},
+            leads_uv=leads_uv,
+            band_uv=band_uv,
+            beats_ns=segment.start_ns + np.rint(beats.index[owned] * GRID_STEP_NS).astype(np.int64),
+            beat_confidence=confidence,
+        )
+
+
+def _shifted(segment: PpgSegment) -> tuple[np.ndarray, np.ndarray]:
+    """Normalised pulse and validity at ECG time: read `delay_samples` ahead, nothing beyond the window."""
+    ahead = segment.delay_samples
+    pulse = normalise(segment.ppg, segment.scale) * (segment.valid > 0)
+    pad = np.zeros(ahead, np.float32)
+    return np.concatenate([pulse[ahead:], pad]), np.concatenate([segment.valid[ahead:].astype(np.float32), pad])
+
+
+def _crops(number: int, segment: PpgSegment) -> list[_Crop]:
+    """Pieces of the owned part between half-hop marks, each with HALO on either side."""
+    marks = np.arange(_PHASE - HOP, segment.owned_stop + HOP, HOP)
+    return [
+        _Crop(number, int(mark) - HALO, max(int(mark), segment.owned_start), min(int(mark) + HOP, segment.owned_stop))
+        for mark in marks
+        if mark < segment.owned_stop and mark + HOP > segment.owned_start
+    ]
+
+
+def _channels(window: _Window, first: int) -> np.ndarray:
+    out = np.zeros((CHANNELS, CROP), np.float32)
+    out[:-3] = beat_channels(window.beats.index, first, CROP)
+    a, b = max(0, first), min(len(window.pulse), first + CROP)
+    slope = np.clip(8 * np.gradient(window.pulse), -6, 6)
+    for row, values in zip((-3, -2, -1), (window.pulse, slope, window.valid), strict=True):
+        out[row, a - first : b - first] = values[a:b]
+    return out
+
+
+def _heart_rate(beats: Beats, stop: int, seconds: float = 6.0) -> float | None:
+    """Beats per minute over the last `seconds` before `stop`; None with fewer than three beats."""
+    recent = beats.index[(beats.index < stop) & (beats.index >= stop - seconds * 128)]
+    return float(60 * 128 / np.diff(recent).mean()) if len(recent) >= 3 else None
