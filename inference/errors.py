@@ -17,7 +17,3 @@ class WeightsMissing(InferenceError):
 
 class WeightsCorrupt(InferenceError):
     """The weights are not the ones their description names: fetch or train them again."""
-
-
-class DataMissing(InferenceError):
-    """The recordings asked for are not there: get them, or name another folder."""

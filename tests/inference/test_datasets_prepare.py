@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,15 +91,15 @@ def test_prepared_monitor_recording(entries: list[Entry], index: int, delay: flo
 
 def test_ppg_is_conditioned_as_live(entries: list[Entry]):
     record = prepare(entries[0])
-    stored = wfdb.rdrecord(str(entries[0].path))
-    assert stored.p_signal is not None
+    stored: Any = wfdb.rdrecord(str(entries[0].path))
     times = np.rint(np.arange(len(stored.p_signal)) / 125 * 1e9).astype(np.int64)
     stretch = Stretch(times, stored.p_signal[:, 3], 125.0, 1 / 4000, 0)
     for start in (0, 30 * 128, 100 * 128):
         window = condition(stretch, start)
         np.testing.assert_allclose(record.ppg[start : start + 1280], window.ppg, atol=1e-6)
         np.testing.assert_allclose(record.scale[start // 128 : start // 128 + 11], window.scale, atol=1e-6)
-        np.testing.assert_allclose(record.shape[start // 256 : start // 256 + 6], window.shape, atol=1e-5)
+        # the knot at the window's end looks 2 s further than the window: only its successors know it
+        np.testing.assert_allclose(record.shape[start // 256 : start // 256 + 5], window.shape[:5], atol=1e-5)
 
 
 def test_recording_without_ppg(entries: list[Entry]):
