@@ -71,7 +71,8 @@ def detect_beats(lead: np.ndarray) -> np.ndarray:
 
     QRS energy above a local threshold with search-back (after Pan and Tompkins 1985), then every beat is aligned to the
     record's median QRS, so that the fiducial sits on the same deflection throughout."""
-    lead = np.nan_to_num(lead)
+    missing = ~np.isfinite(lead)
+    lead = np.where(missing, 0.0, lead)
     if len(lead) < 3 * GRID_FS_HZ or np.std(lead) < 1e-4:
         return np.zeros(0)
     band = signal.sosfiltfilt(_QRS_BAND, lead)
@@ -80,16 +81,19 @@ def detect_beats(lead: np.ndarray) -> np.ndarray:
     peaks = signal.find_peaks(energy, distance=int(0.25 * GRID_FS_HZ))[0]
     if not len(peaks):
         return np.zeros(0)
-    local = _local_height(energy)[peaks]
+    local = _local_height(energy, missing)[peaks]
     kept = _without_t_waves(peaks, energy[peaks], energy[peaks] > 0.4 * local)
     kept = _search_back(peaks, energy[peaks], local, kept)
     return _align(band, peaks[kept])
 
 
-def _local_height(energy: np.ndarray) -> np.ndarray:
-    """Median of the maxima of 1.5-s bins within about 6 s: a burst of noise does not raise it."""
-    size = int(1.5 * GRID_FS_HZ)
-    bins = np.array([part.max() for part in np.array_split(energy, max(1, len(energy) // size))])
+def _local_height(energy: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Median of the maxima of 1.5-s bins within about 6 s: a burst of noise does not raise it, a hole not lower it."""
+    count = max(1, len(energy) // int(1.5 * GRID_FS_HZ))
+    bins = np.array([part.max() for part in np.array_split(energy, count)])
+    hole = np.array([part.mean() > 0.5 for part in np.array_split(missing, count)])
+    if hole.any() and not hole.all():
+        bins[hole] = np.interp(np.flatnonzero(hole), np.flatnonzero(~hole), bins[~hole])
     smooth = ndimage.median_filter(bins, 9, mode="nearest")
     return smooth[np.minimum(np.arange(len(energy)) * len(bins) // len(energy), len(bins) - 1)]
 

@@ -1,0 +1,47 @@
+"""All of training, in order: prepare, beat head, generator, and the weights that ship."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from inference.datasets.manifest import open_sets, read_manifest
+from inference.datasets.prepare import load_records
+from inference.generator import GeneratorConfig
+from inference.training.beats import train_beats
+from inference.training.generate import train_generator
+from inference.training.loop import LoopSettings
+from inference.weights_file import save_weights
+
+__all__ = ["TrainSettings", "train"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """data: folder with bidmc/, cinc2015/, ptbxl/, or a manifest (.csv). out: checkpoints, cache, logs, weights."""
+
+    data: Path
+    out: Path
+    beat_steps: int = 3000
+    generator_steps: int = 2400
+    seed: int = 0
+    threads: int = 2
+    generator: GeneratorConfig = GeneratorConfig()
+
+
+def train(settings: TrainSettings) -> str:
+    """Run every stage, going on where an earlier run stopped. Returns the model id. Raises DataMissing."""
+    torch.set_num_threads(settings.threads)
+    entries = read_manifest(settings.data) if settings.data.suffix == ".csv" else open_sets(settings.data)
+    records = load_records([one for one in entries if one.part == "train"], settings.out / "prepared")
+    log.info("%d recordings of the train part", len(records))
+    head = train_beats(records, settings.out, LoopSettings(settings.beat_steps, 3e-3, settings.seed))
+    generator, sampler, scale = train_generator(
+        records, settings.out, LoopSettings(settings.generator_steps, 2e-3, settings.seed), settings.generator
+    )
+    return save_weights(settings.out / "weights", head, generator, scale, sampler.population)

@@ -1,0 +1,11 @@
+"""What can go wrong in the ingest room, split by what the caller does about it."""
+
+__all__ = ["BadRecording", "IngestError"]
+
+
+class IngestError(Exception):
+    """Any error of this room: one line that says what to do."""
+
+
+class BadRecording(IngestError):
+    """This file cannot be replayed: another file or another option is needed."""

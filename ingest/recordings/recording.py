@@ -1,0 +1,73 @@
+"""What every file format is read into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ingest.errors import BadRecording
+from stream.messages import Demographics
+
+__all__ = ["MAX_FS_HZ", "MIN_FS_HZ", "Recording", "ReferenceLeads", "checked", "choose_channel"]
+
+MIN_FS_HZ, MAX_FS_HZ = 20.0, 1000.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceLeads:
+    """The true ECG. samples_mv: (m, leads) float32, NaN where missing, from the recording's first sample on."""
+
+    names: tuple[str, ...]
+    fs_hz: float
+    samples_mv: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """One channel of PPG from a file.
+
+    times_ns: (n,) int64 from the first sample (0), increasing; missing samples are left out, so a gap is a gap in time.
+    samples: (n,) int32; value = samples * scale + offset in unit. t0_ns: UTC of the first sample, 0 (1970) if the file
+    does not say (dated tells). length_ns: from the first to the last sample of the file, missing ones counted."""
+
+    name: str
+    channel: str
+    t0_ns: int
+    dated: bool
+    fs_hz: float
+    times_ns: np.ndarray
+    samples: np.ndarray
+    scale: float
+    offset: float
+    unit: str
+    length_ns: int
+    polarity: int = 1
+    pulse_delay_s: float | None = None
+    demographics: Demographics = field(default_factory=Demographics)
+    reference: ReferenceLeads | None = None
+
+
+def checked(recording: Recording) -> Recording:
+    """Refuse what no window could use. Raises BadRecording."""
+    if not MIN_FS_HZ <= recording.fs_hz <= MAX_FS_HZ:
+        raise BadRecording(
+            f"{recording.name}: {recording.channel} is sampled at {recording.fs_hz:g} Hz; "
+            f"{MIN_FS_HZ:g} to {MAX_FS_HZ:g} Hz can be used"
+        )
+    if len(recording.samples) < 2:
+        raise BadRecording(f"{recording.name}: channel {recording.channel} holds no samples (all are missing)")
+    if (np.diff(recording.times_ns) <= 0).any():
+        raise BadRecording(f"{recording.name}: the times do not increase")
+    return recording
+
+
+def choose_channel(name: str, there: list[str], wanted: str | None, usual: tuple[str, ...]) -> int:
+    """Index of the channel asked for, or of the first usual one; case and trailing commas do not matter."""
+    plain = [one.strip().strip(",").lower() for one in there]
+    for candidate in [wanted.strip().strip(",").lower()] if wanted else [one.lower() for one in usual]:
+        if candidate in plain:
+            return plain.index(candidate)
+    listed = ", ".join(one.strip().strip(",") for one in there) or "none"
+    asked = f"no channel {wanted}" if wanted else "no PPG channel found; name one with --channel"
+    raise BadRecording(f"{name}: {asked}; the file has {listed}")
