@@ -45,7 +45,7 @@ def generate(
     engine: Engine,
     patient: str,
     demographics: Demographics | None = None,
-    progress: Callable[[int], None] = lambda samples: None,
+    progress: Callable[[int], object] = lambda samples: None,
 ) -> Path:
     """Write folder/NAME.hea, .dat and .json; returns the record's path without extension.
 

@@ -25,8 +25,8 @@ def command(
 ) -> None:
     """Estimate the 12-lead ECG of a recording through the same windows as live.
 
-    Writes a WFDB record at 128 Hz in mV, NaN where the model abstains, and beside it a JSON with heart rate, quality and
-    confidence per second, beats, and what was abstained and why. Estimated from PPG. Not for diagnosis."""
+    Writes a WFDB record at 128 Hz in mV, NaN where the model abstains, and beside it a JSON with heart rate, quality
+    and confidence per second, beats, and what was abstained and why. Estimated from PPG. Not for diagnosis."""
     if sex not in (None, "F", "M"):
         raise typer.BadParameter("--sex is F or M")
     recording = read_recording(record, channel)

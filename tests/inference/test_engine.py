@@ -1,0 +1,126 @@
+"""The engine on a synthetic pulse: beats, identities, batches, seams, seeds, abstention; with the shipped weights."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from inference.engine import Engine, EngineSettings
+from inference.errors import WeightsCorrupt, WeightsMissing
+from inference.noise import field
+from inference.weights_file import SHIPPED
+from stream.messages import ABSTAINED_UV, GRID_STEP_NS, PpgChunk
+from stream.windows import DeviceWindows
+
+
+def windows(values, patient="p", shift_ns=0):
+    device, out = DeviceWindows(clock=lambda: 0), []
+    for seq, at in enumerate(range(0, len(values), 32)):
+        chunk = PpgChunk(
+            "d", patient, "s", seq, shift_ns + round(at / 125 * 1e9), 125.0, ("PLETH",), 0, "NU", 0.001, 0.0, 1, None, None,
+            None, None, 0, shift_ns, False, values[at : at + 32].reshape(-1, 1),
+        )  # fmt: skip
+        out += device.push(chunk).segments
+    return out + device.flush()
+
+
+def pulse_train(seconds=24, rate_hz=1.2):
+    phase = (np.arange(int(seconds * 125)) / 125 * rate_hz) % 1
+    wave = np.exp(-0.5 * ((phase - 0.25) / 0.09) ** 2) + 0.25 * np.exp(-0.5 * ((phase - 0.6) / 0.1) ** 2)
+    return np.rint(1000 * wave + np.random.default_rng(0).normal(0, 5, len(phase))).astype(np.int32)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine.load(EngineSettings(batch=4))
+
+
+@pytest.fixture(scope="module")
+def segments():
+    return windows(pulse_train())
+
+
+def test_a_steady_pulse_gives_a_steady_rhythm(engine, segments):
+    beats = np.concatenate([one.beats_ns for one in engine.infer(segments)]) / 1e9
+    assert 25 <= len(beats) <= 29
+    assert abs(np.median(np.diff(beats)) - 1 / 1.2) < 0.02
+
+
+def test_einthoven_and_goldberger_hold_to_a_microvolt(engine, segments):
+    leads = np.concatenate([one.leads_uv for one in engine.infer(segments)]).astype(float)
+    leads = leads[leads[:, 0] != ABSTAINED_UV].T
+    one, two = leads[0], leads[1]
+    for derived, exact in zip(leads[2:6], (two - one, -(one + two) / 2, one - two / 2, two - one / 2), strict=True):
+        assert np.abs(derived - exact).max() <= 1
+
+
+def test_a_result_does_not_depend_on_what_else_is_in_the_batch(engine, segments):
+    together = engine.infer(segments)
+    for number in (0, 3, len(segments) - 1):
+        alone = engine.infer([segments[number]])[0]
+        np.testing.assert_array_equal(alone.leads_uv, together[number].leads_uv)
+        np.testing.assert_array_equal(alone.beats_ns, together[number].beats_ns)
+
+
+def test_a_shift_in_time_changes_nothing_but_the_timestamps(engine, segments):
+    shift = 4_000_000_000 * 86_400
+    moved = engine.infer(windows(pulse_train(), shift_ns=shift))
+    for one, other in zip(engine.infer(segments), moved, strict=True):
+        assert other.start_ns - one.start_ns == shift
+        np.testing.assert_array_equal(one.leads_uv, other.leads_uv)
+
+
+def test_two_seeds_differ_and_keep_the_beats(engine, segments):
+    other = Engine.load(EngineSettings(batch=4, seed=1)).infer(segments)
+    same = engine.infer(segments)
+    assert np.array_equal(same[2].beats_ns, other[2].beats_ns)
+    assert np.abs(same[2].leads_uv.astype(int) - other[2].leads_uv).max() > 10
+
+
+def test_nothing_is_read_off_a_flat_line(engine):
+    out = engine.infer(windows(np.full(20 * 125, 300, np.int32)))
+    assert all((one.leads_uv == ABSTAINED_UV).all() and not len(one.beats_ns) for one in out)
+    assert all("flat" in gap.reason for one in out for gap in one.abstained)
+
+
+def test_the_end_of_a_stretch_abstains_until_its_pulse_would_have_come(engine, segments):
+    last = engine.infer(segments)[-1]
+    silent = (last.leads_uv[:, 0] == ABSTAINED_UV).sum()
+    assert silent == 72
+    assert last.abstained[-1].reason == "no pulse yet"
+
+
+def test_the_same_sample_from_two_windows(engine, segments):
+    # what a window owns, its successor sees with 2 s less before and 2 s more after: the networks reach no further
+    wide = [dataclasses.replace(one, owned_start=384, owned_stop=896) for one in segments[1:6]]
+    out = engine.infer(wide)
+    steps = [
+        np.abs(one.leads_uv[256:].astype(int) - after.leads_uv[:256]) for one, after in zip(out, out[1:], strict=False)
+    ]
+    assert np.percentile(np.concatenate(steps), 99) <= 50
+
+
+def test_noise_is_a_field_and_not_a_stream():
+    whole = field(0, "p", 1000, 900)
+    np.testing.assert_array_equal(field(0, "p", 1300, 100), whole[:, 300:400])
+    assert abs(whole.std() - 1) < 0.05
+    assert np.abs(np.corrcoef(whole) - np.eye(8)).max() < 0.15
+    assert not np.array_equal(field(0, "q", 1000, 900), whole)
+    assert not np.array_equal(field(1, "p", 1000, 900), whole)
+    assert np.isfinite(field(0, "p", -300, 600)).all()
+
+
+def test_damaged_and_missing_weights_say_so(tmp_path):
+    with pytest.raises(WeightsMissing, match="no weights"):
+        Engine.load(EngineSettings(weights=tmp_path))
+    for file in SHIPPED.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    content = bytearray((tmp_path / "beats.safetensors").read_bytes())
+    content[-5] ^= 1
+    (tmp_path / "beats.safetensors").write_bytes(bytes(content))
+    with pytest.raises(WeightsCorrupt, match="damaged"):
+        Engine.load(EngineSettings(weights=tmp_path))
+
+
+def test_segments_start_on_the_grid(engine, segments):
+    assert all(one.start_ns % GRID_STEP_NS == 0 for one in engine.infer(segments))
