@@ -1,6 +1,7 @@
 """The engine on a synthetic pulse: beats, identities, batches, seams, seeds, abstention; with the shipped weights."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_the_same_sample_from_two_windows(engine, segments):
     wide = [dataclasses.replace(one, owned_start=384, owned_stop=896) for one in segments[1:6]]
     out = engine.infer(wide)
     steps = [
-        np.abs(one.leads_uv[256:].astype(int) - after.leads_uv[:256]) for one, after in zip(out, out[1:], strict=False)
+        np.abs(one.leads_uv[256:].astype(int) - after.leads_uv[:256]) for one, after in itertools.pairwise(out)
     ]
     assert np.percentile(np.concatenate(steps), 99) <= 50
 
