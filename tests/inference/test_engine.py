@@ -18,8 +18,8 @@ def windows(values, patient="p", shift_ns=0):
     device, out = DeviceWindows(clock=lambda: 0), []
     for seq, at in enumerate(range(0, len(values), 32)):
         chunk = PpgChunk(
-            "d", patient, "s", seq, shift_ns + round(at / 125 * 1e9), 125.0, ("PLETH",), 0, "NU", 0.001, 0.0, 1, None, None,
-            None, None, 0, shift_ns, False, values[at : at + 32].reshape(-1, 1),
+            "d", patient, "s", seq, shift_ns + round(at / 125 * 1e9), 125.0, ("PLETH",), 0, "NU", 0.001, 0.0, 1, None,
+            None, None, None, 0, shift_ns, False, values[at : at + 32].reshape(-1, 1),
         )  # fmt: skip
         out += device.push(chunk).segments
     return out + device.flush()
