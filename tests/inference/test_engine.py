@@ -95,9 +95,7 @@ def test_the_same_sample_from_two_windows(engine, segments):
     # what a window owns, its successor sees with 2 s less before and 2 s more after: the networks reach no further
     wide = [dataclasses.replace(one, owned_start=384, owned_stop=896) for one in segments[1:6]]
     out = engine.infer(wide)
-    steps = [
-        np.abs(one.leads_uv[256:].astype(int) - after.leads_uv[:256]) for one, after in itertools.pairwise(out)
-    ]
+    steps = [np.abs(one.leads_uv[256:].astype(int) - after.leads_uv[:256]) for one, after in itertools.pairwise(out)]
     assert np.percentile(np.concatenate(steps), 99) <= 50
 
 
