@@ -1,0 +1,95 @@
+"""V1-V6 where they can be judged: PTB-XL has twelve true leads but no PPG. The generator is given the true R peaks and
+the person's demographics, and must beat the population's mean beat placed at the same peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from inference.conditions import CHANNELS, beat_channels, person_vector
+from inference.datasets.prepared import PreparedRecord
+from inference.datasets.reference import GENERATED
+from inference.denoiser import CROP, HALO, HOP, KNOTS
+from inference.engine import Engine
+from inference.evaluation.controls import Population, stamp
+from inference.evaluation.waveform import agreement, as_scored
+from inference.noise import field
+from inference.samplers import SAMPLERS
+from stream.conditioning import SHAPE_SIZE
+from stream.messages import GRID_FS_HZ
+
+__all__ = ["ChestRow", "chest_rows", "from_true_peaks", "limb_projection"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChestRow:
+    """r: (records, 8) per lead in GENERATED order. rmse_mv: the same shape. sd_ratio: the same shape."""
+
+    name: str
+    r: np.ndarray
+    rmse_mv: np.ndarray
+    sd_ratio: np.ndarray
+
+
+@torch.inference_mode()
+def from_true_peaks(engine: Engine, record: PreparedRecord) -> np.ndarray:
+    """(8, n) mV from the recording's R peaks and demographics, as the generator makes them without PPG."""
+    generator, settings = engine.weights.generator, engine.settings
+    places, out = record.beats_s * GRID_FS_HZ, np.zeros((8, record.n), np.float32)
+    vector = torch.from_numpy(person_vector(record.demographics))[None].to(engine.device)
+    shapes = torch.zeros(1, KNOTS, SHAPE_SIZE, device=engine.device)
+    person, _ = generator.person(vector, shapes)
+    for start in range(0, record.n, HOP):
+        first = start - HALO
+        channels = np.zeros((1, CHANNELS, CROP), np.float32)
+        channels[0, :-3] = beat_channels(places, first, CROP)
+        told = torch.from_numpy(channels).to(engine.device)
+        noise = torch.from_numpy(field(settings.seed, record.name, first + CROP, CROP)[None]).to(engine.device)
+        sample = SAMPLERS[settings.sampler](
+            lambda z, t, told=told: generator.denoiser(z, t, told, person)[1],
+            generator.process,
+            [noise],
+            generator.process.grid(settings.calls),
+        )
+        piece = sample[0, :, HALO : HALO + HOP].cpu().numpy() * engine.weights.lead_scale[:, None]
+        out[:, start : start + HOP] = piece[:, : record.n - start]
+    return out
+
+
+def limb_projection(records: Iterable[PreparedRecord]) -> np.ndarray:
+    """(6, 2): V1-V6 from the true I and II by least squares over train records with all eight leads."""
+    gram, cross = np.zeros((2, 2)), np.zeros((6, 2))
+    for one in records:
+        if np.isfinite(one.leads_mv).all():
+            limbs, chest = one.leads_mv[:2].astype(float), one.leads_mv[2:].astype(float)
+            gram, cross = gram + limbs @ limbs.T, cross + chest @ limbs.T
+    return cross @ np.linalg.inv(gram)
+
+
+def chest_rows(
+    engine: Engine, records: Sequence[PreparedRecord], population: Population, projection: np.ndarray
+) -> list[ChestRow]:
+    """The generator and its controls on 12-lead records without PPG. projection: of `limb_projection`."""
+    estimates = {
+        "p2es at true R peaks": lambda one: from_true_peaks(engine, one),
+        "population beat at true R peaks": lambda one: stamp(population.beat_mv, one.beats_s, one.n),
+        "linear projection of the true I and II": lambda one: np.concatenate(
+            [one.leads_mv[:2], projection @ one.leads_mv[:2]]
+        ),
+    }
+    return [_row(name, records, make) for name, make in estimates.items()]
+
+
+def _row(name: str, records: Sequence[PreparedRecord], make) -> ChestRow:
+    r, rmse, ratio = (np.full((len(records), len(GENERATED)), np.nan) for _ in range(3))
+    for i, one in enumerate(records):
+        estimate = make(one)
+        for lead in range(len(GENERATED)):
+            true, found = one.leads_mv[lead].astype(float), as_scored(estimate[lead].astype(float))
+            result = agreement(true, found, np.array([0]))
+            r[i, lead], rmse[i, lead] = result.r, result.rmse_mv
+            ratio[i, lead] = np.std(found) / np.std(true)
+    return ChestRow(name, r, rmse, ratio)

@@ -1,0 +1,111 @@
+"""A recording through the live windows: what is judged is what a bedside would have seen, not an offline run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import wfdb
+
+from inference.datasets.manifest import Entry
+from inference.errors import DataMissing
+from inference.evaluation.estimate import Estimate, from_segments
+from stream.messages import Demographics, EcgSegment, PpgChunk, PpgSegment
+from stream.windows import DeviceWindows
+
+__all__ = ["Infers", "Streamed", "owned_again", "stream_record", "windows_of"]
+
+_CHUNK_S = 2.0
+_BATCH = 32
+
+
+class Infers(Protocol):
+    """What evaluation needs of the engine."""
+
+    def infer(self, segments: Sequence[PpgSegment]) -> list[EcgSegment]:
+        """Estimate the owned part of each window, in their order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Streamed:
+    """estimate: of the whole recording. borders: (k,) grid samples at which another window takes over.
+    quality: (n,) of the window that owns a sample."""
+
+    estimate: Estimate
+    borders: np.ndarray
+    quality: np.ndarray
+
+
+def windows_of(entry: Entry, demographics: Demographics | None = None) -> list[PpgSegment]:
+    """All windows of a recording's PPG, as `window` would send them. demographics: instead of the entry's own.
+
+    Raises DataMissing when the recording has no PPG."""
+    device = DeviceWindows(clock=lambda: 0)
+    segments = [one for chunk in _chunks(entry, demographics) for one in device.push(chunk).segments]
+    return segments + device.flush()
+
+
+def _chunks(entry: Entry, demographics: Demographics | None) -> Iterator[PpgChunk]:
+    source: Any = wfdb.rdrecord(str(entry.path), channel_names=None)
+    names = [name.strip().strip(",") for name in source.sig_name]
+    if entry.ppg is None or entry.ppg not in names:
+        raise DataMissing(f"{entry.name}: no PPG channel {entry.ppg}; the recording has {', '.join(names)}")
+    at = names.index(entry.ppg)
+    gain, baseline, fs = float(source.adc_gain[at]), float(source.baseline[at]), float(source.fs)
+    values = source.p_signal[:, at]
+    chunk = PpgChunk(
+        device=f"evaluate-{entry.name}",
+        patient=entry.name,
+        session=entry.name,
+        seq=0,
+        t0_ns=0,
+        fs_hz=fs,
+        channels=(entry.ppg,),
+        primary=0,
+        unit=source.units[at] or "NU",
+        scale=1 / gain,
+        offset=-baseline / gain,
+        polarity=1,
+        pulse_delay_s=None,
+        demographics=demographics or entry.demographics,
+        device_clock_offset_ns=None,
+        clock_residual_ns=None,
+        received_ns=0,
+        shift_ns=0,
+        end=False,
+        samples=np.zeros((0, 1), np.int32),
+    )
+    for seq, (start, stop) in enumerate(_finite_runs(values, int(_CHUNK_S * fs))):
+        counts = np.rint(values[start:stop, None] * gain + baseline).astype(np.int32)
+        yield replace(chunk, seq=seq, t0_ns=round(start / fs * 1e9), samples=counts)
+
+
+def _finite_runs(values: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
+    """Stretches without a missing sample, cut to at most `longest`."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], np.isfinite(values), [False]]).astype(np.int8)))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        for at in range(start, stop, longest):
+            yield at, min(stop, at + longest)
+
+
+def stream_record(engine: Infers, segments: Sequence[PpgSegment], n: int) -> Streamed:
+    """Infer every window and join what each owns. n: grid samples of the recording, which starts at grid time 0."""
+    results = [one for at in range(0, len(segments), _BATCH) for one in engine.infer(segments[at : at + _BATCH])]
+    starts = np.array([one.start_ns // 7_812_500 for one in results], int)
+    quality = np.zeros(n)
+    for start, one in zip(starts, results, strict=True):
+        quality[start : start + len(one.leads_uv)] = one.quality
+    return Streamed(from_segments(results, 0, n), starts[(starts > 0) & (starts < n)], quality)
+
+
+def owned_again(segments: Sequence[PpgSegment]) -> list[PpgSegment]:
+    """The same windows, each owning the hop that the window before it owned: what two windows say of one sample."""
+    full = [one for one in segments if one.owned_stop - one.owned_start == one.hop_samples]
+    return [
+        replace(one, owned_start=one.owned_start - one.hop_samples, owned_stop=one.owned_start)
+        for one in full
+        if one.owned_start >= one.hop_samples
+    ]

@@ -1,0 +1,106 @@
+"""Figures of many recordings to one table: means over recordings, intervals from a bootstrap over subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.evaluation.score import Figures, figure_names
+
+__all__ = ["COLUMNS", "Row", "Summary", "markdown", "summarise"]
+
+_RESAMPLES = 1000
+# column title, figure, decimals: what the table shows; the JSON beside it has all figures
+COLUMNS = (
+    ("coverage", "coverage", 3),
+    ("F1@50 lag", "f1_50_lag", 3),
+    ("all beats", "f1_50_all_lag", 3),
+    ("F1@50 as is", "f1_50", 3),
+    ("F1@150 as is", "f1_150", 3),
+    ("RR-MAE ms", "rr_mae_ms", 1),
+    ("HR-MAE bpm", "hr_mae_bpm", 2),
+    ("failed", "hr_failed", 1),
+    ("r II lag", "r_ii_lag", 3),
+    ("r limb lag", "r_limb_lag", 3),
+    ("RMSE mV", "rmse_mv_lag", 3),
+    ("RMSE z", "rmse_z_lag", 2),
+    ("RMSE ±1", "rmse_pm1_lag", 3),
+    ("MSE ±1", "mse_pm1_lag", 3),
+    ("DTW ±1", "dtw_pm1_lag", 3),
+    ("SD ratio", "sd_ratio", 2),
+    ("QRS error ms", "qrs_error_ms", 0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One estimate over many recordings: name of the estimate, and figures and subject of each recording."""
+
+    name: str
+    figures: Sequence[Figures]
+    subjects: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Means over the recordings that have a value, by figure; the 95 % interval of each; how many had a value."""
+
+    name: str
+    mean: dict[str, float]
+    low: dict[str, float]
+    high: dict[str, float]
+    count: dict[str, int]
+    records: int
+
+
+def summarise(row: Row, seed: int = 0) -> Summary:
+    """Mean of each figure, NaN left out, and its bootstrap interval over subjects (a person's stay together)."""
+    values = np.array([[getattr(one, name) for name in figure_names()] for one in row.figures], float)
+    people = {subject: np.flatnonzero(np.array(row.subjects) == subject) for subject in dict.fromkeys(row.subjects)}
+    # sums and counts per subject: a resample is then a sum over subjects
+    known = np.isfinite(values)
+    sums = np.stack([np.where(known[index], values[index], 0).sum(0) for index in people.values()])
+    counts = np.stack([known[index].sum(0) for index in people.values()])
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, len(people), (_RESAMPLES, len(people)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = sums.sum(0) / counts.sum(0)
+        resampled = sums[drawn].sum(1) / counts[drawn].sum(1)
+    limits = np.array([_limits(column) for column in resampled.T])
+    names = figure_names()
+    return Summary(
+        row.name,
+        dict(zip(names, map(float, means), strict=True)),
+        dict(zip(names, map(float, limits[:, 0]), strict=True)),
+        dict(zip(names, map(float, limits[:, 1]), strict=True)),
+        dict(zip(names, map(int, counts.sum(0)), strict=True)),
+        len(values),
+    )
+
+
+def _limits(column: np.ndarray) -> tuple[float, float]:
+    known = column[np.isfinite(column)]
+    low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def markdown(summaries: Sequence[Summary]) -> str:
+    """One Markdown table, a line per estimate; the first line carries its intervals in a line of its own."""
+    head = ["estimate", *(title for title, _, _ in COLUMNS)]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for number, one in enumerate(summaries):
+        cells = [_text(one.mean[figure], places) for _, figure, places in COLUMNS]
+        lines.append(f"| {one.name} | " + " | ".join(cells) + " |")
+        if number == 0:
+            spans = [
+                f"{_text(one.low[figure], places)} to {_text(one.high[figure], places)}"
+                for _, figure, places in COLUMNS
+            ]
+            lines.append("| 95 % interval | " + " | ".join(spans) + " |")
+    return "\n".join(lines)
+
+
+def _text(value: float, places: int) -> str:
+    return "-" if not np.isfinite(value) else f"{value:.{places}f}"
