@@ -108,7 +108,8 @@ def _text(report: Report) -> str:
             f"Seams: {100 * seams.large_share:.1f} % of {seams.borders} border steps are above the ordinary 99th "
             f"percentile (1 % when there is no seam); the same sample from two windows differs by "
             f"{seams.median_uv:.0f} uV (median), {seams.p99_uv:.0f} uV (99th percentile), {seams.largest_uv:.0f} uV "
-            f"(largest). Spread of beats round the mean beat, over that beat's SD: {seams.beat_spread:.2f}, in the true ECG {seams.beat_spread_true:.2f}.\n",
+            f"(largest). Spread of beats round the mean "
+            f"beat, over that beat's SD: {seams.beat_spread:.2f}, in the true ECG {seams.beat_spread_true:.2f}.\n",
         ]
     if report.chest:
         parts += [_chest_text(report.chest)]
