@@ -1,0 +1,317 @@
+"""Kafka for every room: topics, an acknowledged publisher, the loop consume - process - commit, dead letters.
+
+Nothing is committed before what came of it is acknowledged, so a crash repeats messages and never loses one; whoever
+reads must treat a repeated id as the same thing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, MessageSizeTooLargeError
+from aiokafka.helpers import create_ssl_context
+
+from stream.errors import BrokerUnavailable
+from stream.messages import MessageError, decode, encode
+
+__all__ = [
+    "ALERTS",
+    "ALERT_COMMANDS",
+    "ALERT_STATE",
+    "DEVICE_STATUS",
+    "DLQ",
+    "ECG_REFERENCE",
+    "ECG_SEGMENTS",
+    "MOTION",
+    "NUMERICS",
+    "PPG_CHUNKS",
+    "PPG_LATE",
+    "PPG_SEGMENTS",
+    "TOPICS",
+    "KafkaSettings",
+    "Publisher",
+    "Record",
+    "Reject",
+    "consume",
+    "latest_by_key",
+]
+
+log = logging.getLogger(__name__)
+
+PPG_CHUNKS, PPG_SEGMENTS, PPG_LATE = "ppg.chunks", "ppg.segments", "ppg.late"
+ECG_SEGMENTS, ECG_REFERENCE = "ecg.segments", "ecg.reference"
+ALERTS, ALERT_COMMANDS, ALERT_STATE = "alerts", "alerts.commands", "alerts.state"
+DEVICE_STATUS, MOTION, NUMERICS, DLQ = "device.status", "motion", "numerics", "dlq"
+TOPICS = (
+    PPG_CHUNKS,
+    PPG_SEGMENTS,
+    PPG_LATE,
+    ECG_SEGMENTS,
+    ECG_REFERENCE,
+    ALERTS,
+    ALERT_COMMANDS,
+    ALERT_STATE,
+    DEVICE_STATUS,
+    MOTION,
+    NUMERICS,
+    DLQ,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """bootstrap: host:port, several with commas. group: prefix of all consumer groups. patience_s: how long to wait for
+    a broker at start. The rest is the cluster's security."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    group: str = "p2es"
+    patience_s: float = 30.0
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: str | None = None
+    ca_file: str | None = None
+
+    def client_options(self) -> dict[str, Any]:
+        """What aiokafka's clients take."""
+        return {
+            "bootstrap_servers": self.bootstrap.split(","),
+            "security_protocol": self.security_protocol,
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_plain_username": self.sasl_username,
+            "sasl_plain_password": self.sasl_password,
+            "ssl_context": create_ssl_context(cafile=self.ca_file) if "SSL" in self.security_protocol else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One message as it lies on the broker; `message` is its contract, None when it could not be decoded."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: str | None
+    value: bytes
+    message: Any = None
+
+
+class Reject(Exception):
+    """Raised by a processor: this record can never be processed, the others can."""
+
+    def __init__(self, record: Record, reason: str) -> None:
+        super().__init__(reason)
+        self.record, self.reason = record, reason
+
+
+class Publisher:
+    """Acknowledged sending, in order, without duplicates of its own. An async context manager."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+
+    async def __aenter__(self) -> Publisher:
+        """Connect. Raises BrokerUnavailable when no broker answers within the patience."""
+        self._producer = await _connect(
+            self._settings,
+            lambda: AIOKafkaProducer(
+                acks="all", enable_idempotence=True, compression_type="lz4", **self._settings.client_options()
+            ),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def send(self, topic: str, message: Any, key: str) -> None:
+        """Returns once the broker has it; waits as long as the broker is away."""
+        await self._send(topic, encode(message), key.encode(), ())
+
+    async def send_all(self, messages: Iterable[tuple[str, Any, str]]) -> None:
+        """Send (topic, message, key) in order and return once the broker has them all."""
+        await asyncio.gather(*(self.send(*one) for one in messages))
+
+    async def dead_letter(self, record: Record, error: str, attempt: int = 1) -> None:
+        """Set a record aside where an operator can look at it and send it again."""
+        log.warning("%s partition %d offset %d set aside: %s", record.topic, record.partition, record.offset, error)
+        headers = {
+            "source_topic": record.topic,
+            "partition": str(record.partition),
+            "offset": str(record.offset),
+            "error": error,
+            "attempt": str(attempt),
+        }
+        key = record.key.encode() if record.key else None
+        await self._send(DLQ, record.value, key, tuple((name, value.encode()) for name, value in headers.items()))
+
+    async def _send(self, topic: str, value: bytes, key: bytes | None, headers: tuple) -> None:
+        assert self._producer is not None, "used outside its context"
+        for wait_s in _backoff():
+            try:
+                await self._producer.send_and_wait(topic, value, key, headers=list(headers))
+            except MessageSizeTooLargeError:
+                raise
+            except KafkaError as error:
+                log.warning("broker does not take %s (%s); trying again", topic, error)
+                await asyncio.sleep(wait_s)
+            else:
+                return
+
+
+Process = Callable[[list[Record]], Awaitable[None]]
+
+
+async def consume(
+    settings: KafkaSettings,
+    *,
+    group: str | None,
+    kinds: Mapping[str, type],
+    process: Process,
+    publisher: Publisher | None,
+    stop: asyncio.Event,
+    max_records: int = 64,
+    poll_ms: int = 100,
+    start: str = "earliest",
+) -> None:
+    """Read topics, decode, process, commit; until `stop`.
+
+    kinds: topic -> contract. group None: read every partition alone and commit nothing. start: earliest or latest,
+    where the group has no offset. What cannot be decoded, and what the processor Rejects, goes to the dead letters (is
+    only logged without a publisher). Any other error of the processor ends the loop with nothing committed."""
+    async with _consumer(settings, group, list(kinds), start) as consumer:
+        while not stop.is_set():
+            polled = await consumer.getmany(timeout_ms=poll_ms, max_records=max_records)
+            records = [_record(raw) for batch in polled.values() for raw in batch]
+            if not records:
+                continue
+            good = []
+            for one in records:
+                try:
+                    good.append(_decoded(one, kinds[one.topic]))
+                except MessageError as error:
+                    await _set_aside(publisher, one, str(error))
+            await _process(good, process, publisher)
+            if group is not None:
+                await _commit(consumer, {tp: batch[-1].offset + 1 for tp, batch in polled.items() if batch})
+
+
+async def latest_by_key(settings: KafkaSettings, topic: str, kind: type) -> dict[str, Any]:
+    """The newest message of every key of a compacted topic, read from its start to its present end."""
+    found: dict[str, Any] = {}
+    async with _consumer(settings, None, [topic], "earliest") as consumer:
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        ends = await consumer.end_offsets(partitions)
+        while any([await consumer.position(each) < ends[each] for each in partitions]):
+            for batch in (await consumer.getmany(timeout_ms=100)).values():
+                for raw in batch:
+                    try:
+                        found[(raw.key or b"").decode()] = decode(raw.value, kind)
+                    except MessageError as error:
+                        log.warning("%s offset %d ignored: %s", topic, raw.offset, error)
+    return found
+
+
+@asynccontextmanager
+async def _consumer(
+    settings: KafkaSettings, group: str | None, topics: list[str], start: str
+) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = await _connect(
+        settings,
+        lambda: AIOKafkaConsumer(
+            *topics,
+            group_id=None if group is None else f"{settings.group}-{group}",
+            enable_auto_commit=False,
+            auto_offset_reset=start,
+            session_timeout_ms=6_000,  # a killed member's partitions move on within seconds
+            heartbeat_interval_ms=1_000,
+            fetch_max_wait_ms=100,
+            metadata_max_age_ms=10_000,
+            **settings.client_options(),
+        ),
+    )
+    try:
+        missing = set(topics) - await consumer.topics()
+        if missing:
+            raise BrokerUnavailable(f"the broker at {settings.bootstrap} has no topic {', '.join(sorted(missing))}")
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _connect(settings: KafkaSettings, make: Callable[[], Any]) -> Any:
+    """Start a client, trying again while the broker is away."""
+    waited_s = 0.0
+    for wait_s in _backoff():
+        client = make()
+        try:
+            await client.start()
+        except (KafkaError, OSError) as error:
+            await client.stop()
+            if waited_s + wait_s > settings.patience_s:
+                raise BrokerUnavailable(
+                    f"no Kafka broker at {settings.bootstrap} ({error}); is it running, and is kafka.bootstrap right?"
+                ) from error
+            waited_s += wait_s
+            await asyncio.sleep(wait_s)
+        else:
+            return client
+    raise AssertionError("the back-off never ends")
+
+
+async def _process(records: list[Record], process: Process, publisher: Publisher | None) -> None:
+    while records:
+        try:
+            await process(records)
+        except Reject as reject:
+            await _set_aside(publisher, reject.record, reject.reason)
+            records = [one for one in records if one is not reject.record]
+        else:
+            return
+
+
+async def _set_aside(publisher: Publisher | None, record: Record, error: str) -> None:
+    if publisher is None:
+        log.warning("%s partition %d offset %d ignored: %s", record.topic, record.partition, record.offset, error)
+    else:
+        await publisher.dead_letter(record, error)
+
+
+async def _commit(consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
+    for wait_s in _backoff():
+        try:
+            await consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError):
+            log.info("partitions moved to another member: it will repeat the last records")
+            return
+        except KafkaError as error:
+            log.warning("offsets not committed (%s); trying again", error)
+            await asyncio.sleep(wait_s)
+        else:
+            return
+
+
+def _record(raw: Any) -> Record:
+    key = None if raw.key is None else raw.key.decode(errors="replace")
+    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, key, raw.value or b"")
+
+
+def _decoded(record: Record, kind: type) -> Record:
+    message = decode(record.value, kind)
+    return Record(record.topic, record.partition, record.offset, record.timestamp_ms, record.key, record.value, message)
+
+
+def _backoff(first_s: float = 0.2, most_s: float = 5.0) -> Iterable[float]:
+    """Endless waits, doubling, with jitter so that a fleet does not come back in step."""
+    wait_s = first_s
+    while True:
+        yield wait_s * random.uniform(0.5, 1.0)
+        wait_s = min(2 * wait_s, most_s)
