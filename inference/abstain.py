@@ -13,6 +13,9 @@ __all__ = ["AbstainSettings", "abstentions"]
 
 _SILENCE_S = 3.0
 _AROUND_S = 1.0
+# a beat is known from WARM_S after the window's start to SEEN_S before its end (the beat head's reach)
+_WARM_S, _SEEN_S = 1.0, 1.2
+_BEFORE_R_S, _AFTER_R_S = 0.4, 0.9  # what of a beat's waves lies round its R peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,10 @@ def abstentions(
     reason = _whole(segment, beats, settings)
     if reason:
         return [_stretch(segment, start, stop, reason)]
-    out = []
     measured = np.flatnonzero(valid)
     end = int(measured[-1]) + 1 if len(measured) else 0
+    silences = [(a, min(b, end)) for a, b in _silences(segment, beats)]
+    out = [_stretch(segment, a, b, "no beats found") for a, b in silences if a < b]
     if end < stop:  # the pulse of a beat here has not arrived, and the stretch is over
         out.append(_stretch(segment, max(start, end), stop, "no pulse yet"))
     if failed.any():
@@ -48,20 +52,25 @@ def _whole(segment: PpgSegment, beats: Beats, settings: AbstainSettings) -> str 
         return "poor signal: " + (", ".join(segment.reasons) or "low quality")
     near = _AROUND_S * GRID_FS_HZ
     close = (beats.index >= segment.owned_start - near) & (beats.index < segment.owned_stop + near)
-    if not close.any() or _longest_silence(segment, beats) > _SILENCE_S * GRID_FS_HZ:
-        return "no beats found"
-    if beats.confidence[close].mean() < settings.min_confidence:
+    if close.any() and beats.confidence[close].mean() < settings.min_confidence:
         return "beats unsure"
     return None
 
 
-def _longest_silence(segment: PpgSegment, beats: Beats) -> float:
-    """Longest interval without a beat that touches the owned part, in samples."""
-    before = beats.index[beats.index < segment.owned_start][-1:]
-    after = beats.index[beats.index >= segment.owned_stop][:1]
-    inside = beats.index[(beats.index >= segment.owned_start) & (beats.index < segment.owned_stop)]
-    places = np.concatenate([before, inside, after])
-    return float(np.diff(places).max()) if len(places) > 1 else 0.0
+def _silences(segment: PpgSegment, beats: Beats) -> list[tuple[int, int]]:
+    """Parts of the owned part in intervals without a beat longer than _SILENCE_S, the waves of both ends left out."""
+    known = np.flatnonzero(segment.valid)
+    first = (known[0] if len(known) else 0) + _WARM_S * GRID_FS_HZ
+    last = (known[-1] if len(known) else 0) - segment.delay_samples - _SEEN_S * GRID_FS_HZ
+    places = np.concatenate([[min(first, last)], beats.index, [max(first, last)]])
+    out = []
+    for number in np.flatnonzero(np.diff(places) > _SILENCE_S * GRID_FS_HZ):
+        a = 0.0 if number == 0 else places[number] + _AFTER_R_S * GRID_FS_HZ
+        b = len(segment.ppg) if number == len(places) - 2 else places[number + 1] - _BEFORE_R_S * GRID_FS_HZ
+        begin, end = max(segment.owned_start, int(a)), min(segment.owned_stop, int(b))
+        if begin < end:
+            out.append((begin, end))
+    return out
 
 
 def _stretch(segment: PpgSegment, start: int, stop: int, reason: str) -> Abstention:

@@ -29,18 +29,20 @@ _PHASE = HOP // 2  # owned pieces start half a hop after a knot, so that crops s
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """weights: folder, None for the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler.
-    batch: fixed batch size. threads: of torch, one beside other processes."""
+    temperature: factor on the sampler's noise; at 1 beats of one person differ more than in a real ECG (chosen on the
+    calibration part, docs/model-card.md). batch: fixed batch size. threads: of torch, one beside other processes."""
 
     weights: Path | None = None
     device: str = "auto"
     sampler: str = "dpmpp_2m"
-    calls: int = 3
+    calls: int = 2
+    temperature: float = 0.4
     batch: int = 8
     threads: int = 1
     seed: int = 0
     beat_threshold: float = 0.5
     min_quality: float = 0.2
-    min_confidence: float = 0.6
+    min_confidence: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +133,7 @@ class Engine:
             segment = window.segment
             channels[row] = _channels(window, crop.first)
             grid = (segment.start_ns - segment.shift_ns) // GRID_STEP_NS + crop.first
-            noise[row] = field(self.settings.seed, segment.patient, grid, CROP)
+            noise[row] = self.settings.temperature * field(self.settings.seed, segment.patient, grid, CROP)
             vectors[row] = person_vector(segment.demographics)
             # the pulse of a sample lies up to a delay ahead; the nearest hop is near enough for its shape
             knots = np.clip(crop.first // HOP + np.arange(KNOTS), 0, len(segment.shape) - 1)

@@ -47,7 +47,8 @@ def from_true_peaks(engine: Engine, record: PreparedRecord) -> np.ndarray:
         channels = np.zeros((1, CHANNELS, CROP), np.float32)
         channels[0, :-3] = beat_channels(places, first, CROP)
         told = torch.from_numpy(channels).to(engine.device)
-        noise = torch.from_numpy(field(settings.seed, record.name, first + CROP, CROP)[None]).to(engine.device)
+        drawn = settings.temperature * field(settings.seed, record.name, first + CROP, CROP)
+        noise = torch.from_numpy(drawn[None]).to(engine.device)
         sample = SAMPLERS[settings.sampler](
             lambda z, t, told=told: generator.denoiser(z, t, told, person)[1],
             generator.process,

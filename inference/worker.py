@@ -1,0 +1,120 @@
+"""The inference worker: PPG segments in, estimated ECG out, in batches over all patients."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from inference.engine import Engine, EngineSettings
+from stream.conditioning import SHAPE_SIZE
+from stream.kafka import ECG_SEGMENTS, PPG_SEGMENTS, KafkaSettings, Publisher, Record, Reject, consume
+from stream.messages import ABSTAINED_UV, GRID_FS_HZ, GRID_STEP_NS, Abstention, EcgSegment, PpgSegment
+from stream.windows import HOP, MAX_DELAY_S, WINDOW
+
+__all__ = ["WorkerSettings", "problem_of", "run", "skipped", "stale"]
+
+log = logging.getLogger(__name__)
+_BATCHES = 4  # asked of the broker at once
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """backlog: keep (every window, for archives and checks) or freshest (a live page: windows closed more than
+    max_age_s ago are skipped, and the data say so)."""
+
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    backlog: str = "keep"
+    max_age_s: float = 6.0
+
+
+def problem_of(segment: PpgSegment) -> str | None:
+    """Why a segment can never be inferred; None when it can."""
+    if len(segment.ppg) != WINDOW or len(segment.valid) != WINDOW or segment.fs_hz != GRID_FS_HZ:
+        return f"{len(segment.ppg)} samples at {segment.fs_hz} Hz; a window is {WINDOW} at {GRID_FS_HZ} Hz"
+    if segment.scale.shape != (WINDOW // GRID_FS_HZ + 1,) or segment.shape.shape != (WINDOW // HOP + 1, SHAPE_SIZE):
+        return "amplitude or pulse shape has another size than this version's"
+    if not all(np.isfinite(each).all() for each in (segment.ppg, segment.scale, segment.shape, [segment.quality])):
+        return "values that are not finite"
+    if not 0 <= segment.owned_start < segment.owned_stop <= WINDOW:
+        return f"owned part {segment.owned_start} to {segment.owned_stop} is not inside the window"
+    if not 0 <= segment.delay_samples <= MAX_DELAY_S * GRID_FS_HZ or segment.start_ns % GRID_STEP_NS:
+        return "delay or start is outside what a window can have"
+    return None
+
+
+def stale(segment: PpgSegment, now_ns: int, settings: WorkerSettings) -> bool:
+    """Whether live use would rather see the next one. The last of a session is never skipped."""
+    return settings.backlog == "freshest" and not segment.last and now_ns - segment.closed_ns > settings.max_age_s * 1e9
+
+
+def skipped(segment: PpgSegment, model_id: str) -> EcgSegment:
+    """The owned part of a segment, abstained as a whole because the worker was behind."""
+    start_ns = segment.start_ns + segment.owned_start * GRID_STEP_NS
+    n = segment.owned_stop - segment.owned_start
+    return EcgSegment(
+        patient=segment.patient,
+        device=segment.device,
+        session=segment.session,
+        start_ns=start_ns,
+        fs_hz=segment.fs_hz,
+        heart_rate_bpm=None,
+        confidence=0.0,
+        findings=(),
+        quality=segment.quality,
+        reasons=segment.reasons,
+        abstained=(Abstention(start_ns, start_ns + n * GRID_STEP_NS, "skipped: the worker was behind"),),
+        model_id=model_id,
+        steps=0,
+        source="estimated",
+        shift_ns=segment.shift_ns,
+        last=segment.last,
+        stages_ns={"closed": segment.closed_ns},
+        leads_uv=np.full((n, 12), ABSTAINED_UV, np.int16),
+        band_uv=np.full((n, 2), ABSTAINED_UV, np.int16),
+        beats_ns=np.zeros(0, np.int64),
+        beat_confidence=np.zeros(0, np.float32),
+    )
+
+
+async def run(settings: WorkerSettings, kafka: KafkaSettings, stop: asyncio.Event) -> None:
+    """Infer until `stop`. Raises WeightsMissing, WeightsCorrupt, BrokerUnavailable."""
+    engine = await asyncio.to_thread(Engine.load, settings.engine)
+    log.info("model %s on %s", engine.model_id, engine.device)
+    async with Publisher(kafka) as publisher:
+
+        async def process(records: list[Record]) -> None:
+            for record in records:
+                problem = problem_of(record.message)
+                if problem:
+                    raise Reject(record, problem)
+            # in a thread: the group's heartbeats must go on
+            results = await asyncio.to_thread(_infer, engine, [one.message for one in records], settings)
+            await publisher.send_all((ECG_SEGMENTS, one, one.patient) for one in results)
+
+        await consume(
+            kafka,
+            group="infer",
+            kinds={PPG_SEGMENTS: PpgSegment},
+            process=process,
+            publisher=publisher,
+            stop=stop,
+            max_records=_BATCHES * settings.engine.batch,
+            poll_ms=50,
+        )
+
+
+def _infer(engine: Engine, segments: Sequence[PpgSegment], settings: WorkerSettings) -> list[EcgSegment]:
+    now_ns = time.time_ns()
+    old = [stale(one, now_ns, settings) for one in segments]
+    if any(old):
+        log.warning("%d of %d windows skipped: the worker is behind", sum(old), len(old))
+    inferred = iter(engine.infer([one for one, late in zip(segments, old, strict=True) if not late]))
+    late = zip(segments, old, strict=True)
+    results = [skipped(one, engine.model_id) if is_late else next(inferred) for one, is_late in late]
+    done_ns = time.time_ns()
+    return [replace(one, stages_ns=one.stages_ns | {"inferred": done_ns}) for one in results]
