@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,31 +17,13 @@ from inference.denoiser import CROP, HALO, HOP, KNOTS
 from inference.leads import twelve_leads_uv
 from inference.noise import field
 from inference.samplers import SAMPLERS
+from inference.settings import EngineSettings
 from inference.weights_file import SHIPPED, Weights, load_weights
 from stream.messages import ABSTAINED_UV, GRID_STEP_NS, EcgSegment, PpgSegment
 
-__all__ = ["Engine", "EngineSettings"]
+__all__ = ["Engine"]
 
 _PHASE = HOP // 2  # owned pieces start half a hop after a knot, so that crops start on one
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """weights: folder, None for the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler.
-    temperature: factor on the sampler's noise; at 1 beats of one person differ more than in a real ECG (chosen on the
-    calibration part, docs/model-card.md). batch: fixed batch size. threads: of torch, one beside other processes."""
-
-    weights: Path | None = None
-    device: str = "auto"
-    sampler: str = "dpmpp_2m"
-    calls: int = 2
-    temperature: float = 0.4
-    batch: int = 8
-    threads: int = 1
-    seed: int = 0
-    beat_threshold: float = 0.5
-    min_quality: float = 0.2
-    min_confidence: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,30 +6,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from inference.engine import Engine, EngineSettings
+from inference.engine import Engine
+from inference.settings import WorkerSettings
 from stream.conditioning import SHAPE_SIZE
 from stream.kafka import ECG_SEGMENTS, PPG_SEGMENTS, KafkaSettings, Publisher, Record, Reject, consume
 from stream.messages import ABSTAINED_UV, GRID_FS_HZ, GRID_STEP_NS, Abstention, EcgSegment, PpgSegment
 from stream.windows import HOP, MAX_DELAY_S, WINDOW
 
-__all__ = ["WorkerSettings", "problem_of", "run", "skipped", "stale"]
+__all__ = ["problem_of", "run", "skipped", "stale"]
 
 log = logging.getLogger(__name__)
 _BATCHES = 4  # asked of the broker at once
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSettings:
-    """backlog: keep (every window, for archives and checks) or freshest (a live page: windows closed more than
-    max_age_s ago are skipped, and the data say so)."""
-
-    engine: EngineSettings = field(default_factory=EngineSettings)
-    backlog: str = "keep"
-    max_age_s: float = 6.0
 
 
 def problem_of(segment: PpgSegment) -> str | None:

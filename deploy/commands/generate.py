@@ -7,7 +7,8 @@ import typer
 from tqdm import tqdm
 
 from deploy.generate import generate
-from inference.engine import Engine, EngineSettings
+from inference.engine import Engine
+from inference.settings import EngineSettings
 from ingest.recordings import read_recording
 from stream.messages import GRID_FS_HZ, Demographics
 

@@ -6,9 +6,10 @@ import itertools
 import numpy as np
 import pytest
 
-from inference.engine import Engine, EngineSettings
+from inference.engine import Engine
 from inference.errors import WeightsCorrupt, WeightsMissing
 from inference.noise import field
+from inference.settings import EngineSettings
 from inference.weights_file import SHIPPED
 from stream.messages import ABSTAINED_UV, GRID_STEP_NS, PpgChunk
 from stream.windows import DeviceWindows

@@ -1,0 +1,37 @@
+"""Settings of the engine and its worker. Light to import: who only reads settings must not wait for torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["EngineSettings", "WorkerSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """weights: folder, None for the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler.
+    temperature: factor on the sampler's noise; at 1 beats of one person differ more than in a real ECG (chosen on the
+    calibration part, docs/model-card.md). batch: fixed batch size. threads: of torch, one beside other processes."""
+
+    weights: Path | None = None
+    device: str = "auto"
+    sampler: str = "dpmpp_2m"
+    calls: int = 2
+    temperature: float = 0.4
+    batch: int = 8
+    threads: int = 1
+    seed: int = 0
+    beat_threshold: float = 0.5
+    min_quality: float = 0.2
+    min_confidence: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """backlog: keep (every window, for archives and checks) or freshest (a live page: windows closed more than
+    max_age_s ago are skipped, and the data say so)."""
+
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    backlog: str = "keep"
+    max_age_s: float = 6.0
