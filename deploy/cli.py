@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from deploy.commands import generate, train
+from deploy.commands import alert, generate, infer, settings, train, window
+from deploy.errors import DeployError
+from deploy.settings import read_settings
 from inference.errors import InferenceError
 from ingest.errors import IngestError
 from stream.errors import StreamError
@@ -20,25 +24,58 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-app.command("generate")(generate.command)
-app.command("train")(train.command)
+for _name, _module in {
+    "generate": generate,
+    "window": window,
+    "infer": infer,
+    "alert": alert,
+    "settings": settings,
+    "train": train,
+}.items():
+    app.command(_name)(_module.command)
 
 
 @app.callback()
-def _options() -> None:
-    """Subcommands have their own --help."""
+def _options(
+    context: typer.Context,
+    settings_file: Annotated[Path | None, typer.Option("--settings", help="p2es.toml here when left out")] = None,
+    put: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="one setting")] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info",
+    debug: Annotated[bool, typer.Option(help="show the traceback of an error")] = False,
+) -> None:
+    """Every stage is a process of its own; `demo` runs them all on an embedded broker."""
+    if log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise typer.BadParameter("debug, info, warning or error", param_hint="--log-level")
+    logging.basicConfig(
+        level=log_level.upper(), format=f"%(asctime)s %(levelname)s {context.invoked_subcommand} %(name)s: %(message)s"
+    )
+    for noisy in ("aiokafka", "faust", "mode"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    pairs = [one.partition("=") for one in put or ()]
+    if any(not sign for _, sign, _ in pairs):
+        raise typer.BadParameter("KEY=VALUE, as in infer.engine.calls=4", param_hint="--set")
+    context.obj = read_settings(settings_file, flags={key: value for key, _, value in pairs})
 
 
 def main() -> None:
     """Run the command line. Exit 0 done, 1 failed, 2 bad input."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         app()
-    except (IngestError, StreamError, InferenceError) as error:
-        sys.stderr.write(f"p2es: {error}\n")
-        sys.exit(2)
+    except (IngestError, StreamError, InferenceError, DeployError) as error:
+        _fail(str(error), 2)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        sys.stderr.write(f"p2es: {error.strerror or error}{where}\n")
-        sys.exit(1)
+        _fail(f"{error.strerror or error}{where}", 1)
+
+
+def _fail(line: str, status: int) -> None:
+    if "--debug" in sys.argv:
+        raise
+    sys.stderr.write(f"p2es: {line}\n")
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -23,6 +23,7 @@ from inference.alerts.process import AlertSettings
 from inference.settings import WorkerSettings
 from stream.kafka import KafkaSettings
 from stream.messages import Demographics
+from stream.resume import WindowSettings
 
 __all__ = ["FILE_NAME", "Patient", "Settings", "alert_settings", "as_toml", "known_people", "read_settings"]
 
@@ -53,6 +54,7 @@ class Settings:
     """One table for each process, and the patients."""
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    window: WindowSettings = field(default_factory=WindowSettings)
     infer: WorkerSettings = field(default_factory=WorkerSettings)
     alert: AlertTable = field(default_factory=AlertTable)
     patients: dict[str, Patient] = field(default_factory=dict)

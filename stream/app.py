@@ -19,19 +19,12 @@ from faust.transport.drivers import aiokafka as driver
 from stream.errors import RejectedChunk
 from stream.kafka import PPG_CHUNKS, PPG_LATE, PPG_SEGMENTS, KafkaSettings, Publisher, Record
 from stream.messages import Demographics, MessageError, PpgChunk, decode
-from stream.resume import DeviceLog, Step
+from stream.resume import DeviceLog, Step, WindowSettings
 
-__all__ = ["WindowSettings", "run"]
+__all__ = ["run"]
 
 log = logging.getLogger(__name__)
 _SWEEP_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class WindowSettings:
-    """flush_after_s: a device silent for so long is given up, and what it still owes is sent."""
-
-    flush_after_s: float = 600.0
 
 
 @dataclass(slots=True)

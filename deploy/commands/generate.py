@@ -6,28 +6,29 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from deploy.generate import generate
-from inference.engine import Engine
-from inference.settings import EngineSettings
-from ingest.recordings import read_recording
+from deploy.context import settings_of
 from stream.messages import GRID_FS_HZ, Demographics
 
 __all__ = ["command"]
 
 
 def command(
+    context: typer.Context,
     record: Annotated[Path, typer.Argument(help="WFDB record (with or without .hea)")],
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for NAME.hea, NAME.dat and NAME.json")],
     channel: Annotated[str | None, typer.Option(help="PPG channel; PLETH or PPG when left out")] = None,
     patient: Annotated[str | None, typer.Option(help="patient id; the file's name when left out")] = None,
     age: Annotated[float | None, typer.Option(min=0, max=120, help="years; overrides the header")] = None,
     sex: Annotated[str | None, typer.Option(help="F or M; overrides the header")] = None,
-    seed: Annotated[int, typer.Option(help="of the sampler's noise")] = 0,
 ) -> None:
     """Estimate the 12-lead ECG of a recording through the same windows as live.
 
     Writes a WFDB record at 128 Hz in mV, NaN where the model abstains, and beside it a JSON with heart rate, quality
     and confidence per second, beats, and what was abstained and why. Estimated from PPG. Not for diagnosis."""
+    from deploy.generate import generate  # torch takes seconds to load, and other commands do not need it
+    from inference.engine import Engine
+    from ingest.recordings import read_recording
+
     if sex not in (None, "F", "M"):
         raise typer.BadParameter("--sex is F or M")
     recording = read_recording(record, channel)
@@ -35,7 +36,7 @@ def command(
     person = Demographics(
         age if age is not None else known.age_years, sex or known.sex, known.height_cm, known.weight_kg
     )
-    engine = Engine.load(EngineSettings(seed=seed))
+    engine = Engine.load(settings_of(context).infer.engine)
     total = recording.length_ns * GRID_FS_HZ // 1_000_000_000 + 1
     with tqdm(total=total // GRID_FS_HZ, unit="s", desc=recording.name, leave=False) as bar:
         path = generate(

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from inference.training.stages import TrainSettings, train
-
 __all__ = ["command"]
 
 
@@ -21,5 +19,7 @@ def command(
     """Train the beat head and the generator on the train part of the split (about 20 minutes on two cores).
 
     Stop it whenever you like: the same command goes on from the last checkpoint."""
+    from inference.training.stages import TrainSettings, train  # torch takes seconds to load
+
     model_id = train(TrainSettings(data, out, beat_steps, generator_steps, seed, threads))
     typer.echo(f"{model_id} in {out / 'weights'}")
