@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.commands import alert, generate, infer, settings, train, window
+from deploy.commands import alert, evaluate, generate, infer, replay, settings, train, window
 from deploy.errors import DeployError
 from deploy.settings import read_settings
 from inference.errors import InferenceError
@@ -28,11 +28,13 @@ app = typer.Typer(
 )
 for _name, _module in {
     "generate": generate,
+    "replay": replay,
     "window": window,
     "infer": infer,
     "alert": alert,
     "settings": settings,
     "train": train,
+    "evaluate": evaluate,
 }.items():
     app.command(_name)(_module.command)
 

@@ -23,7 +23,7 @@ from inference.alerts.process import AlertSettings
 from inference.settings import WorkerSettings
 from stream.kafka import KafkaSettings
 from stream.messages import Demographics
-from stream.resume import WindowSettings
+from stream.settings import WindowSettings
 
 __all__ = ["FILE_NAME", "Patient", "Settings", "alert_settings", "as_toml", "known_people", "read_settings"]
 

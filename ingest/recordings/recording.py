@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ingest.errors import BadRecording
-from stream.messages import Demographics
+from stream.messages import LEADS, Demographics
 
-__all__ = ["MAX_FS_HZ", "MIN_FS_HZ", "Recording", "ReferenceLeads", "checked", "choose_channel"]
+__all__ = ["Recording", "ReferenceLeads", "as_counts", "checked", "choose_channel", "lead_name"]
 
 MIN_FS_HZ, MAX_FS_HZ = 20.0, 1000.0
+_LEADS = {name.upper(): name for name in LEADS} | {"MLII": "II", "V": "V", "MCL": "MCL", "MCL1": "MCL1"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,3 +73,17 @@ def choose_channel(name: str, there: list[str], wanted: str | None, usual: tuple
     listed = ", ".join(one.strip().strip(",") for one in there) or "none"
     asked = f"no channel {wanted}" if wanted else "no PPG channel found; name one with --channel"
     raise BadRecording(f"{name}: {asked}; the file has {listed}")
+
+
+def lead_name(name: str) -> str | None:
+    """The ECG lead that a signal called `name` is, None when it is none."""
+    return _LEADS.get(re.sub(r"^(ECG[ _]?)?(LEAD[ _])?", "", name.strip().upper()))
+
+
+def as_counts(values: np.ndarray) -> tuple[np.ndarray, float]:
+    """(n,) int32 and the scale that gives the values back: exact for whole numbers, else to 2^-30 of the largest."""
+    largest = float(np.abs(values).max()) if len(values) else 0.0
+    if largest < 2**31 and (values == np.rint(values)).all():
+        return values.astype(np.int32), 1.0
+    scale = largest / 2**30
+    return np.rint(values / scale).astype(np.int32), scale

@@ -11,13 +11,12 @@ import numpy as np
 import wfdb
 
 from ingest.errors import BadRecording
-from ingest.recordings.recording import Recording, ReferenceLeads, checked, choose_channel
-from stream.messages import LEADS, Demographics
+from ingest.recordings.recording import Recording, ReferenceLeads, checked, choose_channel, lead_name
+from stream.messages import Demographics
 
-__all__ = ["matches", "read"]
+__all__ = ["matches", "read", "reference_of"]
 
 _PPG = ("PLETH", "PPG")
-_LEADS = {name.upper(): name for name in LEADS} | {"MLII": "II", "V": "V", "MCL": "MCL", "MCL1": "MCL1"}
 
 
 def matches(path: Path) -> bool:
@@ -25,8 +24,10 @@ def matches(path: Path) -> bool:
     return path.suffix == ".hea" or (not path.exists() and path.with_suffix(".hea").exists()) or path.suffix == ".dat"
 
 
-def read(path: Path, channel: str | None = None) -> Recording:
+def read(path: Path, channel: str | None = None, fs_hz: float | None = None) -> Recording:
     """Read one channel. Raises BadRecording."""
+    if fs_hz is not None:
+        raise BadRecording(f"{path}: the header states the rate, so --fs is not needed; leave it out")
     stem = path.with_suffix("") if path.suffix in (".hea", ".dat") else path
     header = _header(stem)
     names = [name.strip().strip(",") for name in header.sig_name]
@@ -55,6 +56,12 @@ def read(path: Path, channel: str | None = None) -> Recording:
             reference=_reference(stored, names, float(header.fs)),
         )
     )
+
+
+def reference_of(stem: Path) -> ReferenceLeads | None:
+    """The ECG leads of a record, None when it has none. Raises BadRecording."""
+    header = _header(stem)
+    return _reference(_stored(stem, header), [name.strip().strip(",") for name in header.sig_name], float(header.fs))
 
 
 def _header(stem: Path) -> Any:
@@ -111,7 +118,7 @@ def _person(comments: list[str]) -> Demographics:
 def _reference(stored: Any, names: list[str], fs: float) -> ReferenceLeads | None:
     found: dict[str, np.ndarray] = {}
     for index, name in enumerate(names):
-        ours = _LEADS.get(re.sub(r"^(ECG[ _]?)?(LEAD )?", "", name.upper()))
+        ours = lead_name(name)
         if ours and ours not in found and stored.samps_per_frame[index] == 1:
             per_mv = 1000.0 if (stored.units[index] or "").strip(",").lower() in ("uv", "µv") else 1.0
             found[ours] = stored_physical(stored, index) / per_mv

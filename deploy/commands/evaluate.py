@@ -1,0 +1,35 @@
+"""p2es evaluate: the judgement, with every control beside it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.context import settings_of
+
+__all__ = ["command"]
+
+
+def command(
+    context: typer.Context,
+    data: Annotated[Path, typer.Option(help="folder with bidmc/, cinc2015/ and ptbxl/, or a manifest (.csv)")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for evaluation.md and evaluation.json")] = Path(
+        "docs"
+    ),
+    part: Annotated[str, typer.Option(help="train, calibration or test part of the split")] = "test",
+    cache: Annotated[Path, typer.Option(help="of prepared recordings")] = Path("runs/prepared"),
+    limit: Annotated[int | None, typer.Option(help="the first so many recordings of each set", min=1)] = None,
+    jobs: Annotated[int, typer.Option(help="processes for preparing and scoring", min=1)] = 2,
+) -> None:
+    """Judge the model on people it was not trained on, through the live windows, and write the tables.
+
+    Beside it stand the controls: constant, pulse detector and mean beat, other people's PPG, shuffled demographics."""
+    from inference.engine import Engine  # torch takes seconds to load, and other commands do not need it
+    from inference.evaluation.report import write_report
+    from inference.evaluation.run import EvaluationSettings, evaluate
+
+    if part not in ("train", "calibration", "test"):
+        raise typer.BadParameter("train, calibration or test", param_hint="--part")
+    engine = Engine.load(settings_of(context).infer.engine)
+    write_report(evaluate(engine, EvaluationSettings(data, cache, part, limit, jobs)), out)
+    typer.echo(f"{out / 'evaluation.md'} {out / 'evaluation.json'}")

@@ -1,0 +1,51 @@
+"""What the recorder wrote (`p2es record`): a session folder with session.json, the PPG as received, the true ECG."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from ingest.errors import BadRecording
+from ingest.recordings import wfdb_format
+from ingest.recordings.recording import Recording, ReferenceLeads
+from stream.messages import Demographics
+
+__all__ = ["matches", "read"]
+
+
+def matches(path: Path) -> bool:
+    """A folder with a session.json, or that file itself."""
+    return path.name == "session.json" or (path / "session.json").is_file()
+
+
+def read(path: Path, channel: str | None = None, fs_hz: float | None = None) -> Recording:
+    """Read the session's PPG. Raises BadRecording."""
+    folder = path.parent if path.name == "session.json" else path
+    try:
+        facts = json.loads((folder / "session.json").read_text())
+        if "fs_hz" not in facts:
+            raise BadRecording(f"{folder}: the session holds no PPG (none was received)")
+        ppg = wfdb_format.read(folder / "ppg", channel, fs_hz)
+        return replace(
+            ppg,
+            name=str(facts["name"]),
+            t0_ns=int(facts["first_ns"]) - int(facts["shift_ns"]),
+            dated=True,
+            fs_hz=float(facts["fs_hz"]),
+            scale=float(facts["scale"]),
+            offset=float(facts["offset"]),
+            unit=str(facts["unit"]),
+            polarity=int(facts["polarity"]),
+            pulse_delay_s=facts["pulse_delay_s"],
+            demographics=Demographics(**facts["demographics"]),
+            reference=_reference(folder),
+        )
+    except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
+        raise BadRecording(f"{folder}: session.json is not one of the recorder's ({error})") from error
+
+
+def _reference(folder: Path) -> ReferenceLeads | None:
+    if not (folder / "reference.hea").exists():
+        return None
+    return wfdb_format.reference_of(folder / "reference")
