@@ -29,7 +29,7 @@ def read(path: Path, channel: str | None = None, fs_hz: float | None = None) -> 
         ppg = wfdb_format.read(folder / "ppg", channel, fs_hz)
         return replace(
             ppg,
-            name=str(facts["name"]),
+            name=str(facts["patient"]),
             t0_ns=int(facts["first_ns"]) - int(facts["shift_ns"]),
             dated=True,
             fs_hz=float(facts["fs_hz"]),
