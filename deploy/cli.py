@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from deploy.commands import alert, evaluate, generate, infer, replay, settings, train, window
+from deploy.commands import alert, evaluate, generate, infer, monitor, record, replay, settings, train, window
 from deploy.errors import DeployError
 from deploy.settings import read_settings
 from inference.errors import InferenceError
 from ingest.errors import IngestError
+from sinks.errors import SinkError
 from stream.errors import StreamError
 
 __all__ = ["app", "main"]
@@ -32,6 +33,8 @@ for _name, _module in {
     "window": window,
     "infer": infer,
     "alert": alert,
+    "record": record,
+    "monitor": monitor,
     "settings": settings,
     "train": train,
     "evaluate": evaluate,
@@ -65,7 +68,7 @@ def main() -> None:
     """Run the command line. Exit 0 done, 1 failed, 2 bad input."""
     try:
         app()
-    except (IngestError, StreamError, InferenceError, DeployError) as error:
+    except (IngestError, StreamError, InferenceError, SinkError, DeployError) as error:
         _fail(str(error), 2)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""

@@ -21,6 +21,7 @@ from deploy.errors import BadSettings
 from inference.alerts.limits import Limits
 from inference.alerts.process import AlertSettings
 from inference.settings import WorkerSettings
+from sinks.settings import MonitorSettings, RecordSettings
 from stream.kafka import KafkaSettings
 from stream.messages import Demographics
 from stream.settings import WindowSettings
@@ -57,6 +58,8 @@ class Settings:
     window: WindowSettings = field(default_factory=WindowSettings)
     infer: WorkerSettings = field(default_factory=WorkerSettings)
     alert: AlertTable = field(default_factory=AlertTable)
+    record: RecordSettings = field(default_factory=RecordSettings)
+    monitor: MonitorSettings = field(default_factory=MonitorSettings)
     patients: dict[str, Patient] = field(default_factory=dict)
 
 

@@ -19,7 +19,8 @@ from faust.transport.drivers import aiokafka as driver
 from stream.errors import RejectedChunk
 from stream.kafka import PPG_CHUNKS, PPG_LATE, PPG_SEGMENTS, KafkaSettings, Publisher, Record
 from stream.messages import Demographics, MessageError, PpgChunk, decode
-from stream.resume import DeviceLog, Step, WindowSettings
+from stream.resume import DeviceLog, Step
+from stream.settings import WindowSettings
 
 __all__ = ["run"]
 

@@ -16,17 +16,10 @@ from stream.conditioning import HISTORY_S
 from stream.messages import Demographics, PpgChunk, PpgSegment
 from stream.windows import DeviceWindows
 
-__all__ = ["SETTLED_S", "DeviceLog", "Step", "WindowSettings"]
+__all__ = ["SETTLED_S", "DeviceLog", "Step"]
 
 SETTLED_S = HISTORY_S + 1
 _MARGIN_NS = 2_000_000_000  # chunks may lie in the log up to a second out of order
-
-
-@dataclass(frozen=True, slots=True)
-class WindowSettings:
-    """flush_after_s: a device silent for so long is given up, and what it still owes is sent."""
-
-    flush_after_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
