@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.commands import alert, evaluate, generate, infer, monitor, record, replay, settings, train, window
+from deploy.commands import alert, demo, evaluate, generate, infer, monitor, record, replay, settings, train, window
 from deploy.errors import DeployError
 from deploy.settings import read_settings
 from inference.errors import InferenceError
@@ -28,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for _name, _module in {
+    "demo": demo,
     "generate": generate,
     "replay": replay,
     "window": window,

@@ -117,7 +117,14 @@ def _toml(value: Any, name: str) -> Iterator[str]:
         elif dataclasses.is_dataclass(each):
             nested.append((key, each))
         else:
-            plain.append(f"# {item.name} =" if each is None else f"{item.name} = {_literal(each)}")
+            secret = each is not None and "password" in item.name
+            plain.append(
+                f"# {item.name} = (set, not shown)"
+                if secret
+                else f"# {item.name} ="
+                if each is None
+                else f"{item.name} = {_literal(each)}"
+            )
     if name and plain:
         doc = " ".join((type(value).__doc__ or "").split())
         example = "# " if name.endswith(".ID") or name.startswith("patients.ID.") else ""

@@ -22,13 +22,14 @@ def command(
     sex: Annotated[str | None, typer.Option(help="F or M; overrides the header")] = None,
     speed: Annotated[str, typer.Option(help="1 is real time, 20 twenty times, max as fast as it goes")] = "1",
     shift: Annotated[str, typer.Option(help="original or now: the times of the samples")] = "original",
+    seconds: Annotated[float | None, typer.Option(min=1, help="only the first so many")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="start again at the end, each round a session")] = False,
 ) -> None:
     """Send a recording into ppg.chunks (and its ECG into ecg.reference), paced like a live device.
 
     Killed and started again it sends the same chunks, which are dropped as duplicates."""
     from deploy.replaying import Replay, run_replay
-    from ingest.recordings import read_recording  # wfdb takes a second to load
+    from ingest.recordings import first_seconds, read_recording  # wfdb takes a second to load
 
     factor = float("inf") if speed == "max" else _factor(speed)
     if shift not in ("original", "now"):
@@ -36,6 +37,8 @@ def command(
     if sex not in (None, "F", "M"):
         raise typer.BadParameter("F or M", param_hint="--sex")
     recording = read_recording(record, channel, fs)
+    if seconds is not None:
+        recording = first_seconds(recording, seconds)
     wanted = Replay(recording, patient, device, age, sex, factor, shift, loop)
     run_stage(lambda stop: run_replay(wanted, settings_of(context).kafka, stop))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ingest.errors import BadRecording
 from ingest.recordings import csv_format, polar_format, session_format, wfdb_format
-from ingest.recordings.recording import Recording, ReferenceLeads
+from ingest.recordings.recording import Recording, ReferenceLeads, first_seconds
 
-__all__ = ["FORMATS", "Recording", "ReferenceLeads", "read_recording"]
+__all__ = ["FORMATS", "Recording", "ReferenceLeads", "first_seconds", "read_recording"]
 
 FORMATS = (session_format, polar_format, csv_format, wfdb_format)  # asked in this order
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ingest.errors import BadRecording
 from stream.messages import LEADS, Demographics
 
-__all__ = ["Recording", "ReferenceLeads", "as_counts", "checked", "choose_channel", "lead_name"]
+__all__ = ["Recording", "ReferenceLeads", "as_counts", "checked", "choose_channel", "first_seconds", "lead_name"]
 
 MIN_FS_HZ, MAX_FS_HZ = 20.0, 1000.0
 _LEADS = {name.upper(): name for name in LEADS} | {"MLII": "II", "V": "V", "MCL": "MCL", "MCL1": "MCL1"}
@@ -62,6 +63,18 @@ def checked(recording: Recording) -> Recording:
     if (np.diff(recording.times_ns) <= 0).any():
         raise BadRecording(f"{recording.name}: the times do not increase")
     return recording
+
+
+def first_seconds(recording: Recording, seconds: float) -> Recording:
+    """The recording cut to the samples before `seconds`. Raises BadRecording when nothing is left."""
+    stop = int(np.searchsorted(recording.times_ns, round(seconds * 1e9)))
+    if stop == len(recording.samples):
+        return recording
+    truth = recording.reference
+    if truth is not None:
+        truth = replace(truth, samples_mv=truth.samples_mv[: math.ceil(seconds * truth.fs_hz)])
+    cut = replace(recording, times_ns=recording.times_ns[:stop], samples=recording.samples[:stop], reference=truth)
+    return checked(replace(cut, length_ns=int(cut.times_ns[-1]) if stop else 0))
 
 
 def choose_channel(name: str, there: list[str], wanted: str | None, usual: tuple[str, ...]) -> int:

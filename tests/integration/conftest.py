@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from deploy.embedded import embedded_broker
+from deploy.stack.broker import embedded_broker
 from stream.kafka import KafkaSettings
 
 

@@ -103,7 +103,7 @@ def serve(address_file: Path, partitions: int = PARTITIONS) -> None:
 
 def broker_command(address_file: Path) -> list[str]:
     """The command line of a broker process."""
-    return [sys.executable, "-m", "deploy.embedded", str(address_file)]
+    return [sys.executable, "-m", "deploy.stack.broker", str(address_file)]
 
 
 def wait_for_address(process: subprocess.Popen, address_file: Path, patience_s: float = 15.0) -> str:
