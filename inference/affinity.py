@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from inference.conditions import PERSON_SIZE
+from inference.items import ItemLinear, by_item
 from stream.conditioning import SHAPE_SIZE
 
 __all__ = ["CODE_SIZE", "GroupFinder", "Grouping", "contrastive_loss"]
@@ -35,7 +36,7 @@ class GroupFinder(nn.Module):
     def __init__(self, groups: int = 8, use_demographics: bool = True, use_affinity: bool = True) -> None:
         super().__init__()
         self.use_demographics, self.use_affinity = use_demographics, use_affinity
-        self.embed = nn.Sequential(nn.Linear(PERSON_SIZE + SHAPE_SIZE, 64), nn.SiLU(), nn.Linear(64, CODE_SIZE))
+        self.embed = nn.Sequential(ItemLinear(PERSON_SIZE + SHAPE_SIZE, 64), nn.SiLU(), ItemLinear(64, CODE_SIZE))
         self.centres = nn.Parameter(torch.randn(groups, CODE_SIZE))
         self.log_width = nn.Parameter(torch.zeros(()))
         self.prototypes = nn.Parameter(0.1 * torch.randn(groups, CODE_SIZE))
@@ -52,11 +53,11 @@ class GroupFinder(nn.Module):
             person = torch.zeros_like(person)
         embedding = nn.functional.normalize(self.embed(torch.cat([person, shape], 1)), dim=1)
         centres = nn.functional.normalize(self.centres, dim=1)
-        weights = torch.softmax(4 * self.log_width.exp() * embedding @ centres.T, 1)
-        affinity = torch.einsum("bg,gij->bij", weights, self.affinities)
+        weights = torch.softmax(4 * self.log_width.exp() * by_item(embedding, centres.T), 1)
+        affinity = by_item(weights, self.affinities.flatten(1)).view(-1, LEAD_COUNT, LEAD_COUNT)
         if not self.use_affinity:
             affinity = torch.zeros_like(affinity)
-        return Grouping(embedding, weights, affinity, weights @ self.prototypes)
+        return Grouping(embedding, weights, affinity, by_item(weights, self.prototypes))
 
 
 def contrastive_loss(embedding: Tensor, likeness: Tensor, neighbours: int = 3, temperature: float = 0.2) -> Tensor:

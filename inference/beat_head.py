@@ -98,4 +98,4 @@ def decode_beats(probability: np.ndarray, threshold: float) -> Beats:
 def beat_probability(head: BeatHead, features: np.ndarray) -> np.ndarray:
     """(batch, n) probabilities for features (batch, 3, n)."""
     device = next(head.parameters()).device
-    return torch.sigmoid(head(torch.from_numpy(features).to(device))).cpu().numpy()
+    return torch.sigmoid(head(torch.from_numpy(features).to(device, copy=True))).cpu().numpy()

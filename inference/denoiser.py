@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from inference.affinity import CODE_SIZE, LEAD_COUNT
 from inference.conditions import CHANNELS, PERSON_SIZE
 from inference.diffusion import Process, dct, idct
+from inference.items import ItemLinear
 
 __all__ = ["BEAT_SAMPLES", "CROP", "HALO", "HOP", "KNOTS", "REACH", "Band", "Denoiser", "Person", "PersonEncoder"]
 
@@ -46,7 +47,7 @@ class _Block(nn.Module):
         self.norm = _ChannelNorm(_HIDDEN)
         self.first = nn.Conv1d(_HIDDEN, 2 * _HIDDEN, 3, padding=dilation, dilation=dilation)
         self.condition = nn.Conv1d(_HIDDEN, 2 * _HIDDEN, 1)
-        self.time = nn.Linear(_HIDDEN, 2 * _HIDDEN)
+        self.time = ItemLinear(_HIDDEN, 2 * _HIDDEN)
         self.second = nn.Conv1d(_HIDDEN, _HIDDEN, 1)
         self.mix = nn.Parameter(torch.full((_WIDTH,), 0.1))
 
@@ -85,13 +86,13 @@ class Denoiser(nn.Module):
         self.process = process
         self.take = nn.Conv1d(LEAD_COUNT, _HIDDEN, 1)
         self.told = nn.Sequential(nn.Conv1d(CHANNELS + CODE_SIZE + PERSON_SIZE, _HIDDEN, 1), nn.SiLU())
-        self.clock = nn.Sequential(nn.Linear(33, _HIDDEN), nn.SiLU(), nn.Linear(_HIDDEN, _HIDDEN), nn.SiLU())
+        self.clock = nn.Sequential(ItemLinear(33, _HIDDEN), nn.SiLU(), ItemLinear(_HIDDEN, _HIDDEN), nn.SiLU())
         self.at_full = nn.ModuleList([_Block(1), _Block(2), _Block(1)])
         self.at_half = nn.ModuleList([_Block(1), _Block(2)])
         self.at_quarter = nn.ModuleList([_Block(1), _Block(1)])
         self.last = nn.ModuleList([_Block(1)])
         self.give = nn.Conv1d(_HIDDEN, LEAD_COUNT, 1)
-        self.wiener = nn.Linear(_HIDDEN, _GAIN_KNOTS)
+        self.wiener = ItemLinear(_HIDDEN, _GAIN_KNOTS)
 
     def forward(self, z: Tensor, t: Tensor, channels: Tensor, person: Person) -> tuple[Tensor, Tensor]:
         time = self.clock(_time_features(self.process.logsnr(t)))
@@ -115,7 +116,8 @@ class Denoiser(nn.Module):
         """Wiener gain d / (d^2 + rho) with rho smooth in frequency, so that its kernel in time stays short."""
         n = blurred.shape[-1]
         heat = self.process.heat(t, n)
-        knots = nn.functional.softplus(self.wiener(time) - 4)[:, None]
+        # in double: the last few values of a short array take another path than the rest, and round otherwise
+        knots = nn.functional.softplus(self.wiener(time).double() - 4).float()[:, None]
         rho = nn.functional.interpolate(knots, size=n, mode="linear", align_corners=True)
         return idct(dct(blurred) * heat * (1 + rho) / (heat**2 + rho))
 
@@ -135,8 +137,9 @@ def _told(channels: Tensor, person: Person) -> Tensor:
 
 
 def _time_features(logsnr: Tensor) -> Tensor:
-    waves = logsnr[:, None] * torch.exp(torch.linspace(math.log(0.1), math.log(4.0), 16, device=logsnr.device))
-    return torch.cat([logsnr[:, None] / 6, waves.sin(), waves.cos()], 1)
+    rates = torch.exp(torch.linspace(math.log(0.1), math.log(4.0), 16, device=logsnr.device))
+    waves = (logsnr[:, None] * rates).double()  # as in _deblur
+    return torch.cat([logsnr[:, None] / 6, waves.sin().float(), waves.cos().float()], 1)
 
 
 class PersonEncoder(nn.Module):

@@ -27,13 +27,14 @@ def _basis(n: int, device: torch.device) -> Tensor:
 
 
 def dct(x: Tensor) -> Tensor:
-    """Orthonormal DCT-II along the last axis."""
-    return x @ _basis(x.shape[-1], x.device).T
+    """Orthonormal DCT-II along the last axis of (batch, leads, n)."""
+    # item by item: one product over the whole batch rounds by the place in it
+    return torch.bmm(x, _basis(x.shape[-1], x.device).T.expand(len(x), -1, -1))
 
 
 def idct(u: Tensor) -> Tensor:
     """Inverse of `dct`."""
-    return u @ _basis(u.shape[-1], u.device)
+    return torch.bmm(u, _basis(u.shape[-1], u.device).expand(len(u), -1, -1))
 
 
 class Process:

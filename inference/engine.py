@@ -119,15 +119,19 @@ class Engine:
             # the pulse of a sample lies up to a delay ahead; the nearest hop is near enough for its shape
             knots = np.clip(crop.first // HOP + np.arange(KNOTS), 0, len(segment.shape) - 1)
             shapes[row] = segment.shape[knots]
-        told = torch.from_numpy(channels).to(self.device)
-        person, _ = self._generator.person(*(torch.from_numpy(each).to(self.device) for each in (vectors, shapes)))
-        start = torch.from_numpy(noise).to(self.device)
+        told = self._tensor(channels)
+        person, _ = self._generator.person(self._tensor(vectors), self._tensor(shapes))
+        start = self._tensor(noise)
         sample = self._sampler(
             lambda z, t: self._generator.denoiser(z, t, told, person)[1], self._generator.process, [start], self._times
         )
         band = self._generator.band(told, person)
         scale = self.weights.lead_scale
         return sample.cpu().numpy() * scale[:, None], band.cpu().numpy() * scale[1]
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        # torch's own memory: kernels round by the alignment of what they read, and numpy's varies from run to run
+        return torch.from_numpy(values).to(self.device, copy=True)
 
     def _result(self, window: _Window, leads_uv: np.ndarray, band_uv: np.ndarray) -> EcgSegment:
         segment, beats = window.segment, window.beats

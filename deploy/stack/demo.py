@@ -34,7 +34,7 @@ __all__ = ["DEMO_RECORDING", "DemoWish", "run_demo"]
 
 log = logging.getLogger(__name__)
 
-DEMO_RECORDING = Path(__file__).parents[1] / "recordings" / "bidmc-demo"
+DEMO_RECORDING = Path(__file__).parents[1] / "recordings" / "bidmc37-5min"
 _STALLED_S = 60.0
 _PORTS = 20  # tried after the first when nobody asked for that one
 

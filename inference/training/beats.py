@@ -24,7 +24,7 @@ _COUNTED = slice(3 * GRID_FS_HZ, _WINDOW - int(1.3 * GRID_FS_HZ))
 
 def aligned(records: Sequence[PreparedRecord]) -> list[PreparedRecord]:
     """Recordings whose PPG explains their beats: the others would teach noise."""
-    return [one for one in records if one.lag_f1 > 0.8 and one.usable.sum() >= 6]
+    return [one for one in records if one.lag_f1 > 0.5 and one.usable.sum() >= 6]
 
 
 def raster(times_s: np.ndarray, n: int) -> np.ndarray:

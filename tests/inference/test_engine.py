@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from inference.engine import Engine
+from inference.engine import Engine, _crops
 from inference.errors import WeightsCorrupt, WeightsMissing
 from inference.noise import field
 from inference.settings import EngineSettings
@@ -62,6 +62,17 @@ def test_a_result_does_not_depend_on_what_else_is_in_the_batch(engine, segments)
         alone = engine.infer([segments[number]])[0]
         np.testing.assert_array_equal(alone.leads_uv, together[number].leads_uv)
         np.testing.assert_array_equal(alone.beats_ns, together[number].beats_ns)
+
+
+def test_the_network_is_the_same_to_the_last_bit_at_every_place_in_a_batch(engine, segments):
+    windows = engine._beats(segments[:4])
+    crops = [crop for i, one in enumerate(windows) for crop in _crops(i, one.segment)][:8]
+    wide = Engine.load(EngineSettings(batch=8))
+    together, band = wide._generate(windows, crops)
+    for place, crop in enumerate(crops):
+        alone, alone_band = wide._generate(windows, [crop])
+        np.testing.assert_array_equal(alone[0], together[place])
+        np.testing.assert_array_equal(alone_band[0], band[place])
 
 
 def test_a_shift_in_time_changes_nothing_but_the_timestamps(engine, segments):
