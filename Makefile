@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: test check format clean
+.PHONY: demo test check bench format clean help
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -14,6 +14,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
+demo: $(READY)  ## the whole chain on a shipped recording, with the live page
+	$(BIN)/p2es demo
+
 test: $(READY)  ## run every test
 	$(BIN)/python -m pytest
 
@@ -22,9 +25,15 @@ check: $(READY)  ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
+bench: $(READY)  ## time the stages against a baseline in the same run
+	$(BIN)/python -m benchmarks.stages
+
 format: $(READY)  ## rewrite the layout and order the imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean:
+clean:  ## remove what the targets made
 	rm -rf $(VENV) build *.egg-info
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile

@@ -62,6 +62,10 @@ class _Transport(driver.Transport):
     Consumer = _SafeConsumer
 
 
+for _ours in (_SafeConsumer, _PromptThread):  # mode would write its life-cycle lines in this module's name
+    _ours.logger = logging.getLogger("faust")
+
+
 @dataclass(slots=True)
 class _Work:
     """What the agent does, apart from faust: every device's windows, sent before their chunks are given free."""
