@@ -11,8 +11,9 @@ __all__ = ["EngineSettings", "WorkerSettings"]
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """weights: folder, None for the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler.
-    temperature: factor on the sampler's noise; at 1 beats of one person differ more than in a real ECG (chosen on the
-    calibration part, docs/model-card.md). batch: fixed batch size. threads: of torch, one beside other processes."""
+    temperature: factor on the sampler's noise; at 1 beats of one person differ more than in a real ECG. batch: fixed
+    batch size. threads: of torch, one beside other processes. min_quality, min_confidence: below, the model abstains.
+    These and temperature were chosen on the calibration part (docs/model-card.md)."""
 
     weights: Path | None = None
     device: str = "auto"
@@ -24,7 +25,7 @@ class EngineSettings:
     seed: int = 0
     beat_threshold: float = 0.5
     min_quality: float = 0.2
-    min_confidence: float = 0.5
+    min_confidence: float = 0.65
 
 
 @dataclass(frozen=True, slots=True)

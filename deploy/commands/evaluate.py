@@ -1,11 +1,13 @@
 """p2es evaluate: the judgement, with every control beside it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy.context import settings_of
+from deploy.settings import Settings
 
 __all__ = ["command"]
 
@@ -19,6 +21,9 @@ def command(
     part: Annotated[str, typer.Option(help="train, calibration or test part of the split")] = "test",
     cache: Annotated[Path, typer.Option(help="of prepared recordings")] = Path("runs/prepared"),
     limit: Annotated[int | None, typer.Option(help="the first so many recordings of each set", min=1)] = None,
+    thresholds: Annotated[
+        bool, typer.Option("--thresholds", help="choose when to abstain, on the calibration part")
+    ] = False,
     jobs: Annotated[int, typer.Option(help="processes for preparing and scoring", min=1)] = 2,
 ) -> None:
     """Judge the model on people it was not trained on, through the live windows, and write the tables.
@@ -30,6 +35,21 @@ def command(
 
     if part not in ("train", "calibration", "test"):
         raise typer.BadParameter("train, calibration or test", param_hint="--part")
+    if thresholds:
+        _choose(settings_of(context), data, cache, limit, jobs)
+        return
     engine = Engine.load(settings_of(context).infer.engine)
     write_report(evaluate(engine, EvaluationSettings(data, cache, part, limit, jobs)), out)
     typer.echo(f"{out / 'evaluation.md'} {out / 'evaluation.json'}")
+
+
+def _choose(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
+    from inference.engine import Engine
+    from inference.evaluation.cases import load_cases
+    from inference.evaluation.thresholds import choose_thresholds
+
+    engine = Engine.load(replace(settings.infer.engine, min_quality=0.0, min_confidence=0.0))
+    best, tried = choose_thresholds(load_cases(data, cache, "calibration", limit, jobs), engine)
+    for one in [*tried, best]:
+        by_set = ", ".join(f"{name} F1 {one.f1[name]:.3f} coverage {one.coverage[name]:.3f}" for name in one.f1)
+        typer.echo(f"min_quality {one.min_quality:.2f} min_confidence {one.min_confidence:.2f}: {by_set}")

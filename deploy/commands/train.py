@@ -11,12 +11,12 @@ __all__ = ["command"]
 def command(
     data: Annotated[Path, typer.Option(help="folder with bidmc/, cinc2015/ and ptbxl/, or a manifest (.csv)")],
     out: Annotated[Path, typer.Option(help="checkpoints, logs, cache and the weights")] = Path("runs"),
-    beat_steps: Annotated[int, typer.Option(min=1)] = 3000,
+    beat_steps: Annotated[int, typer.Option(min=1)] = 7000,
     generator_steps: Annotated[int, typer.Option(min=1)] = 2400,
     seed: int = 0,
     threads: Annotated[int, typer.Option(min=1, help="of torch")] = 2,
 ) -> None:
-    """Train the beat head and the generator on the train part of the split (about 20 minutes on two cores).
+    """Train the beat head and the generator on the train part of the split (about 30 minutes on two cores).
 
     Stop it whenever you like: the same command goes on from the last checkpoint."""
     from inference.training.stages import TrainSettings, train  # torch takes seconds to load

@@ -13,11 +13,11 @@ from inference.evaluation.cases import Case
 from inference.evaluation.streamed import Infers, Streamed, stream_record, windows_of
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["MIN_COVERAGE", "Thresholds", "choose_thresholds"]
+__all__ = ["WANTED_F1", "Thresholds", "choose_thresholds"]
 
-MIN_COVERAGE = {"bidmc": 0.97, "cinc2015": 0.92}  # model.md: the targets
-_OTHER_COVERAGE = 0.92
-_QUALITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+WANTED_F1 = {"bidmc": 0.97, "cinc2015": 0.88}  # at 50 ms, after the recording's lag, over what is not abstained
+_OTHER_F1 = 0.9
+_QUALITIES = (0.1, 0.2, 0.3, 0.4, 0.5)  # at 0 a flat line would be given beats
 _CONFIDENCES = (0.0, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 _AROUND = GRID_FS_HZ  # a hop's confidence is that of its beats and those within 1 s of it
 
@@ -42,22 +42,22 @@ class _Seen:
 
 
 def choose_thresholds(
-    cases: Sequence[Case], engine: Infers, min_coverage: Mapping[str, float] = MIN_COVERAGE
-) -> Thresholds:
-    """The pair with the best F1 (50 ms, after the recording's lag, mean over datasets) whose coverage stays above what
-    each dataset asks. cases: of the calibration part. engine: one that never abstains by threshold (both 0).
+    cases: Sequence[Case], engine: Infers, wanted_f1: Mapping[str, float] = WANTED_F1
+) -> tuple[Thresholds, list[Thresholds]]:
+    """The pair that abstains least while every dataset's F1 (50 ms, after the recording's lag, mean over recordings) is
+    what is wanted, and all pairs tried. cases: of the calibration part. engine: one that never abstains by threshold.
 
-    Coverage has precedence: if no pair keeps it, the most covering one is taken."""
+    F1 has precedence: if no pair reaches it, the nearest one is taken."""
     seen = [_look(case, engine) for case in cases]
     tried = [_try(seen, quality, confidence) for quality, confidence in product(_QUALITIES, _CONFIDENCES)]
 
     def shortfall(one: Thresholds) -> float:
-        return sum(max(0.0, min_coverage.get(name, _OTHER_COVERAGE) - value) for name, value in one.coverage.items())
+        return sum(max(0.0, wanted_f1.get(name, _OTHER_F1) - value) for name, value in one.f1.items())
 
-    # of equally good ones the more lenient: it answers more
-    return min(
-        tried, key=lambda one: (round(shortfall(one), 4), -round(np.mean(list(one.f1.values())), 4), one.min_quality)
-    )
+    def covered(one: Thresholds) -> float:
+        return float(np.mean(list(one.coverage.values())))
+
+    return min(tried, key=lambda one: (round(shortfall(one), 3), -covered(one))), tried
 
 
 def _look(case: Case, engine: Infers) -> _Seen:
