@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from stream.messages import PpgChunk
 
-__all__ = ["Counts", "Reorder"]
+__all__ = ["STARTING", "Counts", "Reorder"]
+
+STARTING = 8  # a first chunk with a smaller number is the start of a session whose chunks came out of order
 
 GRACE_NS = 1_000_000_000  # how far event time may run ahead before a missing chunk is given up
 
@@ -25,7 +27,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Reorder:
-    """Chunks of one session. The first chunk seen sets where counting starts."""
+    """Chunks of one session. The first chunk seen sets where counting starts, unless it is one of the very first."""
 
     counts: Counts
     _next: int | None = None
@@ -37,7 +39,7 @@ class Reorder:
         """Returns the chunks that are now in order, and whether this one came late (after it was given up)."""
         self.counts.received += 1
         if self._next is None:
-            self._next = chunk.seq
+            self._next = 0 if chunk.seq < STARTING else chunk.seq
         if chunk.seq in self._given_up:
             self._given_up.discard(chunk.seq)
             self.counts.late += 1
@@ -50,6 +52,11 @@ class Reorder:
         self._held[chunk.seq] = chunk
         self._newest_ns = max(self._newest_ns, chunk.t0_ns)
         return self._release(), False
+
+    @property
+    def oldest_ns(self) -> int | None:
+        """Event time of the oldest chunk that waits for one before it, None when none does."""
+        return min((one.t0_ns for one in self._held.values()), default=None)
 
     def drain(self) -> list[PpgChunk]:
         """Everything held, in order: nothing more is awaited."""

@@ -85,7 +85,7 @@ class DeviceWindows:
     def needed_from_ns(self) -> int | None:
         """Event time from which chunks must be read again after a crash; None when nothing is open."""
         if self._stretch is None:
-            return None
+            return None if self._order is None else self._order.oldest_ns
         return (self._next_start - HISTORY_S * GRID_FS_HZ) * GRID_STEP_NS - 1_000_000_000
 
     def _take(self, chunk: PpgChunk) -> list[PpgSegment]:

@@ -81,6 +81,12 @@ def test_a_crash_loses_and_changes_nothing(gaps_at, crashes, lag, random):
         assert content(one) == contents[key(one)]
 
 
+def test_a_session_whose_first_chunks_are_swapped_loses_nothing():
+    log = recording("a", 40, set())
+    swapped = [log[1], log[0], *log[2:]]
+    assert [key(one) for one in consume(swapped, [])[0]] == [key(one) for one in consume(log, [])[0]]
+
+
 def test_without_a_crash_it_is_device_windows():
     log, plain = recording("a", 40, {30}), DeviceWindows(clock=lambda: 0)
     expected = [one for each in log for one in plain.push(each).segments]
