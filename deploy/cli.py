@@ -58,7 +58,7 @@ def _options(
         level=log_level.upper(), format=f"%(asctime)s %(levelname)s {context.invoked_subcommand} %(name)s: %(message)s"
     )
     for noisy in ("aiokafka", "faust", "mode"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what matters we say ourselves
     pairs = [one.partition("=") for one in put or ()]
     if any(not sign for _, sign, _ in pairs):
         raise typer.BadParameter("KEY=VALUE, as in infer.engine.calls=4", param_hint="--set")

@@ -260,6 +260,8 @@ async def _connect(settings: KafkaSettings, make: Callable[[], Any]) -> Any:
                 raise BrokerUnavailable(
                     f"no Kafka broker at {settings.bootstrap} ({error}); is it running, and is kafka.bootstrap right?"
                 ) from error
+            if not waited_s:
+                log.warning("no broker at %s yet; trying again for %.0f s", settings.bootstrap, settings.patience_s)
             waited_s += wait_s
             await asyncio.sleep(wait_s)
         else:
