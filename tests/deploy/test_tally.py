@@ -9,9 +9,9 @@ S = 1_000_000_000
 
 
 def chunk(k):
-    values = np.zeros((50, 1), np.int32)
+    values, received = np.zeros((50, 1), np.int32), 1000 * S + k * S // 2
     return PpgChunk(
-        "d", "p", "s", k, k * S // 2, 100.0, ("x",), 0, "NU", 1.0, 0.0, 1, None, None, None, None, 1000 * S + k * S // 2,
+        "d", "p", "s", k, k * S // 2, 100.0, ("x",), 0, "NU", 1.0, 0.0, 1, None, None, None, None, received,
         0, False, values,
     )  # fmt: skip
 
