@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.commands.replay import speed_factor
 from deploy.context import settings_of
 from deploy.stage import run_stage
 
@@ -31,5 +32,6 @@ def command(
     DIR/summary.json. Estimated from PPG. Not for diagnosis."""
     from deploy.stack.demo import DEMO_RECORDING, DemoWish, run_demo  # scipy and wfdb take a second to load
 
+    speed_factor(speed)
     wish = DemoWish(recording or DEMO_RECORDING, out, channel, patient, seconds, speed, headless, port, browser)
     run_stage(lambda stop: run_demo(wish, settings_of(context), stop, typer.echo))

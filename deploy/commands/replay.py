@@ -8,7 +8,7 @@ import typer
 from deploy.context import settings_of
 from deploy.stage import run_stage
 
-__all__ = ["command"]
+__all__ = ["command", "speed_factor"]
 
 
 def command(
@@ -31,7 +31,7 @@ def command(
     from deploy.replaying import Replay, run_replay
     from ingest.recordings import first_seconds, read_recording  # wfdb takes a second to load
 
-    factor = float("inf") if speed == "max" else _factor(speed)
+    factor = speed_factor(speed)
     if shift not in ("original", "now"):
         raise typer.BadParameter("original or now", param_hint="--shift")
     if sex not in (None, "F", "M"):
@@ -43,9 +43,10 @@ def command(
     run_stage(lambda stop: run_replay(wanted, settings_of(context).kafka, stop))
 
 
-def _factor(speed: str) -> float:
+def speed_factor(speed: str) -> float:
+    """What --speed means: a number above 0, or max."""
     try:
-        factor = float(speed)
+        factor = float("inf") if speed == "max" else float(speed)
     except ValueError:
         factor = 0.0
     if not factor > 0:

@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import socket
 import sys
 import time
@@ -63,6 +64,7 @@ async def run_demo(wish: DemoWish, settings: Settings, stop: asyncio.Event, say:
     if wish.seconds is not None:
         recording = first_seconds(recording, wish.seconds)
     wish.out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(_session_folder(recording, wish), ignore_errors=True)  # of an earlier run, perhaps of another model
     port = None if wish.headless else _free_port(settings.monitor.host, wish.port, settings.monitor.port, say)
     with Supervisor(wish.out / "logs") as children:
         address_file = wish.out / "logs" / "broker-address"
@@ -77,7 +79,10 @@ async def run_demo(wish: DemoWish, settings: Settings, stop: asyncio.Event, say:
             children.start("replay", [*_p2es(wish.out), *_replay_options(wish)])
             if port is not None:
                 await _open_page(wish, settings, port, children, stop, say)
-            await _until_done(recording, wish, children, tally, stop, say, begun_s)
+            await _first_leads(children, tally, stop, say, begun_s)
+            if not wish.headless:
+                counting.set()  # a demo may be left running: nothing is to grow with it
+            await _until_done(recording, wish, children, tally, stop)
         finally:
             counting.set()
             await counter
@@ -154,22 +159,23 @@ async def _count(kafka: KafkaSettings, tally: Tally, stop: asyncio.Event) -> Non
     await consume(kafka, group=None, kinds=kinds, process=take, publisher=None, stop=stop, max_records=500)
 
 
+async def _first_leads(
+    children: Supervisor, tally: Tally, stop: asyncio.Event, say: Callable[[str], None], begun_s: float
+) -> None:
+    while not stop.is_set() and not tally.segments:
+        children.check()
+        await asyncio.sleep(0.1)
+    if tally.segments:
+        say(f"first leads {time.monotonic() - begun_s:.1f} s after the start")
+
+
 async def _until_done(
-    recording: Recording,
-    wish: DemoWish,
-    children: Supervisor,
-    tally: Tally,
-    stop: asyncio.Event,
-    say: Callable[[str], None],
-    begun_s: float,
+    recording: Recording, wish: DemoWish, children: Supervisor, tally: Tally, stop: asyncio.Event
 ) -> None:
     end_ns = start_ns(recording) + (recording.length_ns * GRID_FS_HZ // 1_000_000_000 + 1) * GRID_STEP_NS
-    session, moved_s, seen_ns, first = _session_folder(recording, wish), time.monotonic(), 0, True
+    session, moved_s, seen_ns = _session_folder(recording, wish), time.monotonic(), 0
     while not stop.is_set():
         children.check()
-        if first and tally.segments:
-            first = False
-            say(f"first leads {time.monotonic() - begun_s:.1f} s after the start")
         if tally.stop_ns != seen_ns:
             seen_ns, moved_s = tally.stop_ns, time.monotonic()
         if wish.headless and children.finished("replay"):
