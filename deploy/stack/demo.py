@@ -179,7 +179,7 @@ async def _until_done(
         if tally.stop_ns != seen_ns:
             seen_ns, moved_s = tally.stop_ns, time.monotonic()
         if wish.headless and children.finished("replay"):
-            if await asyncio.to_thread(recorded_until_ns, session) >= end_ns:
+            if tally.is_whole(end_ns) and await asyncio.to_thread(recorded_until_ns, session) >= end_ns:
                 return
             if time.monotonic() - moved_s > _STALLED_S:
                 raise ProcessDied(f"nothing came through for {_STALLED_S:.0f} s; see {wish.out / 'logs'}")

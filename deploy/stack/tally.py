@@ -25,13 +25,16 @@ class Tally:
     segments: dict[tuple[str, int], tuple[int, int, int, int]] = field(default_factory=dict)
     alerts: set[str] = field(default_factory=set)
     stop_ns: int = 0
+    ended: bool = False
 
     def take(self, message: PpgChunk | EcgSegment | Alert) -> None:
         """Count one message."""
         if isinstance(message, Alert):
             self.alerts.add(message.id)
         elif isinstance(message, PpgChunk):
-            if not message.end:
+            if message.end:
+                self.ended = True
+            else:
                 stop_ns = message.t0_ns + round(len(message.samples) * 1e9 / message.fs_hz)
                 self.chunks[message.device, message.session, message.seq] = (stop_ns, message.received_ns)
         else:
@@ -39,6 +42,10 @@ class Tally:
             marks = message.stages_ns.get("closed", 0), message.stages_ns.get("inferred", 0)
             self.segments.setdefault((message.session, message.start_ns), (n, int(message.last), *marks))
             self.stop_ns = max(self.stop_ns, message.start_ns + n * GRID_STEP_NS)
+
+    def is_whole(self, end_ns: int) -> bool:
+        """Whether everything of a session that ends at `end_ns` was counted: others may have read further than we."""
+        return self.ended and self.stop_ns >= end_ns
 
     def latency_ms(self) -> dict[str, dict[str, float]]:
         """p50 and p99 by stage. window: from the chunk that completed a window to its closing; infer: from there to the

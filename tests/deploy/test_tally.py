@@ -1,5 +1,7 @@
 """Counts by id, latencies from the chunk that completed a window."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from deploy.stack.tally import Tally
@@ -29,6 +31,19 @@ def test_what_is_sent_twice_counts_once():
     for one in (chunk(0), chunk(1), chunk(0), segment(5), segment(5), segment(7)):
         tally.take(one)
     assert (len(tally.chunks), len(tally.segments), tally.stop_ns) == (2, 2, 9 * S)
+
+
+def test_it_is_whole_when_both_the_end_and_the_last_segment_were_counted():
+    end = replace(chunk(1), samples=np.zeros((0, 1), np.int32), end=True)
+    tally = Tally()
+    tally.take(end)
+    tally.take(segment(5))
+    assert not tally.is_whole(9 * S)
+    tally.take(segment(7))
+    assert tally.is_whole(9 * S)
+    silent = Tally()
+    silent.take(segment(7))
+    assert not silent.is_whole(9 * S)
 
 
 def test_latency_counts_from_the_chunk_that_completed_the_window():
