@@ -17,9 +17,9 @@ __all__ = ["DECODE_S", "LOOK_AHEAD_S", "LOOK_BACK_S", "BeatHead", "Beats", "beat
 
 _STRIDE = 4
 # (dilation, causal) of each block, at 32 Hz; kernel 5. Causal blocks look back only.
-_BLOCKS = ((1, False), (2, False), (4, False), (6, False), (8, True), (4, True), (1, False), (2, False))
+_BLOCKS = ((1, False), (2, False), (4, False), (6, False), (8, True), (16, True), (4, True), (1, False), (2, False))
 LOOK_AHEAD_S = 1.14
-LOOK_BACK_S = 2.7
+LOOK_BACK_S = 4.7
 DECODE_S = 0.2  # a beat is the highest point within this distance on either side
 
 

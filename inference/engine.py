@@ -166,6 +166,7 @@ class Engine:
             band_uv=band_uv,
             beats_ns=segment.start_ns + np.rint(beats.index[owned] * GRID_STEP_NS).astype(np.int64),
             beat_confidence=confidence,
+            rr_ms=_intervals_ms(beats)[owned],
         )
 
 
@@ -195,6 +196,12 @@ def _channels(window: _Window, first: int) -> np.ndarray:
     for row, values in zip((-3, -2, -1), (window.pulse, slope, window.valid), strict=True):
         out[row, a - first : b - first] = values[a:b]
     return out
+
+
+def _intervals_ms(beats: Beats, longest_s: float = 3.0) -> np.ndarray:
+    """(b,) float32: from the beat before to each; NaN at the first, and where beats are missing."""
+    intervals = np.diff(beats.index, prepend=np.nan) * 1000 / 128
+    return np.where(intervals <= 1000 * longest_s, intervals, np.nan).astype(np.float32)
 
 
 def _heart_rate(beats: Beats, stop: int, seconds: float = 6.0) -> float | None:

@@ -24,7 +24,7 @@ class EngineSettings:
     threads: int = 1
     seed: int = 0
     beat_threshold: float = 0.5
-    min_quality: float = 0.2
+    min_quality: float = 0.5
     min_confidence: float = 0.65
 
 

@@ -69,6 +69,7 @@ def skipped(segment: PpgSegment, model_id: str) -> EcgSegment:
         band_uv=np.full((n, 2), ABSTAINED_UV, np.int16),
         beats_ns=np.zeros(0, np.int64),
         beat_confidence=np.zeros(0, np.float32),
+        rr_ms=np.zeros(0, np.float32),
     )
 
 

@@ -11,7 +11,7 @@ __all__ = ["command"]
 def command(
     data: Annotated[Path, typer.Option(help="folder with bidmc/, cinc2015/ and ptbxl/, or a manifest (.csv)")],
     out: Annotated[Path, typer.Option(help="checkpoints, logs, cache and the weights")] = Path("runs"),
-    beat_steps: Annotated[int, typer.Option(min=1)] = 7000,
+    beat_steps: Annotated[int, typer.Option(min=1)] = 8000,
     generator_steps: Annotated[int, typer.Option(min=1)] = 2400,
     seed: int = 0,
     threads: Annotated[int, typer.Option(min=1, help="of torch")] = 2,

@@ -56,7 +56,7 @@ class Sampler:
     def _window(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         which = rng.choice(len(self.records), p=self.weight)
         record, pulse = self.records[which], self.pulses[which]
-        stretch = np.exp(rng.uniform(-0.22, 0.22)) if rng.random() < 0.6 else 1.0
+        stretch = np.exp(rng.uniform(-0.4, 0.4)) if rng.random() < 0.7 else 1.0
         span = 10 * stretch
         centre = 10 * rng.choice(np.flatnonzero(record.usable)) + rng.uniform(0, 10)
         start = np.clip(centre - span / 2, 0, max(0.0, record.n / GRID_FS_HZ - span - record.lag_s - 0.1))
@@ -70,10 +70,15 @@ class Sampler:
 
 
 def distort(pulse: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Noise, breathing, motion bursts, gain and a low source rate, as wearables have them. pulse: (n,) normalised."""
+    """A reflected wave, noise, breathing, motion bursts, gain and a low source rate, as wearables have them.
+
+    pulse: (n,) normalised. The reflected wave is there because a strong one passes for a second beat."""
     n = len(pulse)
     seconds = np.arange(n) / GRID_FS_HZ
     out = pulse * np.exp(rng.uniform(-0.3, 0.3))
+    if rng.random() < 0.3:
+        late = np.interp(seconds - rng.uniform(0.15, 0.5), seconds, out)
+        out = (out + rng.uniform(0.1, 0.9) * late) / 1.2
     if rng.random() < 0.2:  # a 25-64 Hz source, interpolated
         rate = rng.uniform(25, 64)
         coarse = np.arange(0, seconds[-1] + 1 / rate, 1 / rate)

@@ -27,7 +27,7 @@ class TrainSettings:
 
     data: Path
     out: Path
-    beat_steps: int = 7000
+    beat_steps: int = 8000
     generator_steps: int = 2400
     seed: int = 0
     threads: int = 2

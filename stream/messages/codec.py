@@ -82,7 +82,7 @@ def decode(payload: bytes | None, kind: type[M]) -> M:
         raise UnknownSchema(f"schema id {number} is a {name}, expected a {kind.__name__}")
     body = io.BytesIO(payload[_HEADER.size :])
     try:
-        record = fastavro.schemaless_reader(body, schema, None)
+        record = fastavro.schemaless_reader(body, schema, _registry()[schema_id(name)][1])
         if body.read(1):
             raise MalformedMessage("bytes left over after the record")
         return _build(kind, record)
@@ -111,6 +111,8 @@ def _build(kind: type[M], record: Any) -> M:
     for item in _fields(kind):
         value = record[item.name]
         if "dtype" in item.metadata:
+            if isinstance(value, str):  # a default: Avro writes bytes as characters up to 255
+                value = value.encode("latin-1")
             value = np.frombuffer(value, dtype=item.metadata["dtype"])
             columns = item.metadata["columns"]
             if columns:

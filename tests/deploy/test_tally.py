@@ -22,7 +22,7 @@ def segment(start_s, closed_ns=0, inferred_ns=0, last=False):
     return EcgSegment(
         "p", "d", "s", start_s * S, 128, None, 0.0, (), 1.0, (), (), "m", 2, "estimated", 0, last,
         {"closed": closed_ns, "inferred": inferred_ns}, np.zeros((256, 12), "i2"), np.zeros((256, 2), "i2"),
-        np.zeros(0, "i8"), np.zeros(0, "f4"),
+        np.zeros(0, "i8"), np.zeros(0, "f4"), np.zeros(0, "f4"),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def segment(start_s, beats_s, quality=1.0, reasons=(), abstained="", session="s"
         findings=(), quality=quality, reasons=reasons, abstained=gaps, model_id="m", steps=2, source="estimated",
         shift_ns=0, last=last, stages_ns={}, leads_uv=np.zeros((seconds * 128, 12), np.int16),
         band_uv=np.zeros((seconds * 128, 2), np.int16), beats_ns=np.rint(inside * S).astype(np.int64),
-        beat_confidence=np.ones(len(inside), np.float32),
+        beat_confidence=np.ones(len(inside), np.float32), rr_ms=np.full(len(inside), np.nan, np.float32),
     )  # fmt: skip
 
 

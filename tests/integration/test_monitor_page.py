@@ -35,7 +35,7 @@ def ecg(k, patient="bed 1 <b>", abstained="", n=256):
         patient=patient, device="d", session="s", start_ns=start, fs_hz=128, heart_rate_bpm=None if abstained else 75.0,
         confidence=0.9, findings=(), quality=0.8, reasons=(), abstained=gaps, model_id="m", steps=2, source="estimated",
         shift_ns=0, last=False, stages_ns={}, leads_uv=leads, band_uv=np.zeros((n, 2), np.int16),
-        beats_ns=np.array([start + S]), beat_confidence=np.array([0.9], "f4"),
+        beats_ns=np.array([start + S]), beat_confidence=np.array([0.9], "f4"), rr_ms=np.array([800], "f4"),
     )  # fmt: skip
 
 
