@@ -46,7 +46,8 @@ def choose_thresholds(
     cases: Sequence[Case], engine: Infers, wanted_f1: Mapping[str, float] = WANTED_F1
 ) -> tuple[Thresholds, list[Thresholds]]:
     """The pair that abstains least while every dataset's F1 (50 ms, after the recording's lag, mean over recordings) is
-    what is wanted and a margin, and all pairs tried. cases: of the calibration part. engine: one that never abstains by threshold.
+    what is wanted and a margin, and all pairs tried. cases: of the calibration part. engine: one that never abstains
+    by threshold.
 
     F1 has precedence: if no pair reaches it, the nearest one is taken."""
     seen = [_look(case, engine) for case in cases]

@@ -36,7 +36,8 @@ def segment(k, last=False, session="s"):
         patient="p", device="d", session=session, start_ns=start, fs_hz=128, heart_rate_bpm=60.0, confidence=0.9,
         findings=(), quality=1.0, reasons=(), abstained=(Abstention(start, start + 78_125_000, "no pulse yet"),),
         model_id="m", steps=2, source="estimated", shift_ns=0, last=last, stages_ns={}, leads_uv=leads,
-        band_uv=np.zeros((256, 2), np.int16), beats_ns=np.array([start + S]), beat_confidence=np.array([0.9], "f4"), rr_ms=np.array([800], "f4"),
+        band_uv=np.zeros((256, 2), np.int16), beats_ns=np.array([start + S]), beat_confidence=np.array([0.9], "f4"),
+        rr_ms=np.array([800], "f4"),
     )  # fmt: skip
 
 
