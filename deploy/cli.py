@@ -9,7 +9,25 @@ from typing import Annotated
 
 import typer
 
-from deploy.commands import alert, demo, evaluate, generate, infer, monitor, record, replay, settings, train, window
+from deploy.commands import (
+    alert,
+    dashboards,
+    demo,
+    dlq,
+    doctor,
+    evaluate,
+    generate,
+    infer,
+    influx,
+    monitor,
+    record,
+    replay,
+    settings,
+    testbed,
+    topics,
+    train,
+    window,
+)
 from deploy.errors import DeployError
 from deploy.settings import read_settings
 from inference.errors import InferenceError
@@ -37,10 +55,19 @@ for _name, _module in {
     "record": record,
     "monitor": monitor,
     "settings": settings,
+    "doctor": doctor,
     "train": train,
     "evaluate": evaluate,
 }.items():
     app.command(_name)(_module.command)
+for _name, _module in {
+    "influx": influx,
+    "topics": topics,
+    "dlq": dlq,
+    "dashboards": dashboards,
+    "testbed": testbed,
+}.items():
+    app.add_typer(_module.app, name=_name)
 
 
 @app.callback()

@@ -18,10 +18,11 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from deploy.errors import BadSettings
+from deploy.health import HealthSettings
 from inference.alerts.limits import Limits
 from inference.alerts.process import AlertSettings
 from inference.settings import WorkerSettings
-from sinks.settings import MonitorSettings, RecordSettings
+from sinks.settings import GrafanaSettings, InfluxSettings, MonitorSettings, RecordSettings
 from stream.kafka import KafkaSettings
 from stream.messages import Demographics
 from stream.settings import WindowSettings
@@ -60,6 +61,9 @@ class Settings:
     alert: AlertTable = field(default_factory=AlertTable)
     record: RecordSettings = field(default_factory=RecordSettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
+    influx: InfluxSettings = field(default_factory=InfluxSettings)
+    grafana: GrafanaSettings = field(default_factory=GrafanaSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
     patients: dict[str, Patient] = field(default_factory=dict)
 
 
@@ -117,7 +121,7 @@ def _toml(value: Any, name: str) -> Iterator[str]:
         elif dataclasses.is_dataclass(each):
             nested.append((key, each))
         else:
-            secret = each is not None and "password" in item.name
+            secret = each is not None and ("password" in item.name or item.name == "token")
             plain.append(
                 f"# {item.name} = (set, not shown)"
                 if secret

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from inference.engine import Engine
+from inference.metrics import BATCH_WINDOWS, INFER_SECONDS, WINDOWS
 from inference.settings import WorkerSettings
 from stream.conditioning import SHAPE_SIZE
 from stream.kafka import ECG_SEGMENTS, PPG_SEGMENTS, KafkaSettings, Publisher, Record, Reject, consume
@@ -85,7 +86,9 @@ async def run(settings: WorkerSettings, kafka: KafkaSettings, stop: asyncio.Even
                 if problem:
                     raise Reject(record, problem)
             # in a thread: the group's heartbeats must go on
-            results = await asyncio.to_thread(_infer, engine, [one.message for one in records], settings)
+            with INFER_SECONDS.time():
+                results = await asyncio.to_thread(_infer, engine, [one.message for one in records], settings)
+            _count(results)
             await publisher.send_all((ECG_SEGMENTS, one, one.patient) for one in results)
 
         await consume(
@@ -98,6 +101,12 @@ async def run(settings: WorkerSettings, kafka: KafkaSettings, stop: asyncio.Even
             max_records=_BATCHES * settings.engine.batch,
             poll_ms=50,
         )
+
+
+def _count(results: Sequence[EcgSegment]) -> None:
+    BATCH_WINDOWS.observe(len(results))
+    for one in results:
+        WINDOWS.labels("skipped" if not one.steps else "abstained" if one.abstained else "estimated").inc()
 
 
 def _infer(engine: Engine, segments: Sequence[PpgSegment], settings: WorkerSettings) -> list[EcgSegment]:

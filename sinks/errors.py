@@ -1,6 +1,6 @@
 """What can go wrong in the sinks room, split by what the caller does about it."""
 
-__all__ = ["PortInUse", "Rejected", "SinkError", "Unwritable"]
+__all__ = ["BadToken", "DatabaseRefused", "GrafanaRefused", "PortInUse", "Rejected", "SinkError", "Unwritable"]
 
 
 class SinkError(Exception):
@@ -17,3 +17,15 @@ class Rejected(SinkError):
 
 class PortInUse(SinkError):
     """Another program listens there: choose another port."""
+
+
+class BadToken(SinkError):
+    """There is no token to be had from the settings."""
+
+
+class DatabaseRefused(SinkError):
+    """The database answers and refuses everything: token, organisation or bucket is wrong. An operator must act."""
+
+
+class GrafanaRefused(SinkError):
+    """Grafana cannot be reached, or does not let us: the message says what to set."""

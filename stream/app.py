@@ -17,8 +17,10 @@ import faust
 from faust.transport.drivers import aiokafka as driver
 
 from stream.errors import RejectedChunk
+from stream.health import health
 from stream.kafka import PPG_CHUNKS, PPG_LATE, PPG_SEGMENTS, KafkaSettings, Publisher, Record
 from stream.messages import Demographics, MessageError, PpgChunk, decode
+from stream.metrics import CHUNKS, CONSUMED, WINDOWS
 from stream.resume import DeviceLog, Step
 from stream.settings import WindowSettings
 
@@ -88,6 +90,8 @@ class _Work:
             await self.publisher.dead_letter(record, str(error))
             event.ack()
             return
+        CHUNKS.labels("late" if step.late else "taken").inc()
+        CONSUMED.labels(PPG_CHUNKS).inc()
         if step.late:
             await self.publisher.send(PPG_LATE, chunk, chunk.device)
         await self._send(step)
@@ -102,6 +106,7 @@ class _Work:
 
     async def _send(self, step: Step) -> None:
         await self.publisher.send_all((PPG_SEGMENTS, one, one.patient) for one in step.segments)
+        WINDOWS.inc(len(step.segments))
         for event in step.free:
             event.ack()
 
@@ -177,7 +182,9 @@ async def run(
             app.finalize()
             await app.start()
             try:
+                health.set("broker", True)
                 while not stop.is_set():
+                    health.beat()
                     await work.sweep()
                     await _wait(stop, _SWEEP_S)
             finally:

@@ -10,20 +10,35 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, MessageSizeTooLargeError
 from aiokafka.helpers import create_ssl_context
 
-from stream.errors import BrokerUnavailable
-from stream.messages import MessageError, decode, encode
+from stream.errors import BrokerUnavailable, WrongTopics
+from stream.health import health
+from stream.messages import (
+    Alert,
+    DeviceStatus,
+    EcgSegment,
+    MessageError,
+    Motion,
+    Numerics,
+    PpgChunk,
+    PpgSegment,
+    ReferenceEcg,
+    decode,
+    encode,
+)
+from stream.metrics import CONSUMED, DEAD_LETTERS, LAG, PUBLISHED
 
 __all__ = [
     "ALERTS",
     "ALERT_COMMANDS",
     "ALERT_STATE",
+    "CONTRACTS",
     "DEVICE_STATUS",
     "DLQ",
     "ECG_REFERENCE",
@@ -38,8 +53,11 @@ __all__ = [
     "Publisher",
     "Record",
     "Reject",
+    "connect",
     "consume",
     "latest_by_key",
+    "read_all",
+    "wrong_partitions",
 ]
 
 log = logging.getLogger(__name__)
@@ -48,30 +66,34 @@ PPG_CHUNKS, PPG_SEGMENTS, PPG_LATE = "ppg.chunks", "ppg.segments", "ppg.late"
 ECG_SEGMENTS, ECG_REFERENCE = "ecg.segments", "ecg.reference"
 ALERTS, ALERT_COMMANDS, ALERT_STATE = "alerts", "alerts.commands", "alerts.state"
 DEVICE_STATUS, MOTION, NUMERICS, DLQ = "device.status", "motion", "numerics", "dlq"
-TOPICS = (
-    PPG_CHUNKS,
-    PPG_SEGMENTS,
-    PPG_LATE,
-    ECG_SEGMENTS,
-    ECG_REFERENCE,
-    ALERTS,
-    ALERT_COMMANDS,
-    ALERT_STATE,
-    DEVICE_STATUS,
-    MOTION,
-    NUMERICS,
-    DLQ,
-)
+CONTRACTS: dict[str, type] = {
+    PPG_CHUNKS: PpgChunk,
+    PPG_SEGMENTS: PpgSegment,
+    PPG_LATE: PpgChunk,
+    ECG_SEGMENTS: EcgSegment,
+    ECG_REFERENCE: ReferenceEcg,
+    ALERTS: Alert,
+    ALERT_COMMANDS: Alert,
+    ALERT_STATE: Alert,
+    DEVICE_STATUS: DeviceStatus,
+    MOTION: Motion,
+    NUMERICS: Numerics,
+}
+TOPICS = (*CONTRACTS, DLQ)
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
     """bootstrap: host:port, several with commas. group: prefix of all consumer groups. patience_s: how long to wait for
-    a broker at start. The rest is the cluster's security."""
+    a broker at start. partitions of every topic, replication, retention_h of waveforms: what `p2es topics init` makes;
+    another number of partitions is refused. The rest is the cluster's security."""
 
     bootstrap: str = "127.0.0.1:9092"
     group: str = "p2es"
     patience_s: float = 30.0
+    partitions: int = 12
+    replication: int = 1
+    retention_h: float = 72.0
     security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str = "PLAIN"
     sasl_username: str | None = None
@@ -92,7 +114,8 @@ class KafkaSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """One message as it lies on the broker; `message` is its contract, None when it could not be decoded."""
+    """One message as it lies on the broker; `message` is its contract, None when it could not be decoded. attempt: 1,
+    and one more each time it was sent again from the dead letters."""
 
     topic: str
     partition: int
@@ -101,6 +124,7 @@ class Record:
     key: str | None
     value: bytes
     message: Any = None
+    attempt: int = 1
 
 
 class Reject(Exception):
@@ -120,7 +144,7 @@ class Publisher:
 
     async def __aenter__(self) -> Publisher:
         """Connect. Raises BrokerUnavailable when no broker answers within the patience."""
-        self._producer = await _connect(
+        self._producer = await connect(
             self._settings,
             lambda: AIOKafkaProducer(
                 acks="all", enable_idempotence=True, compression_type="lz4", **self._settings.client_options()
@@ -140,7 +164,7 @@ class Publisher:
         """Send (topic, message, key) in order and return once the broker has them all."""
         await asyncio.gather(*(self.send(*one) for one in messages))
 
-    async def dead_letter(self, record: Record, error: str, attempt: int = 1) -> None:
+    async def dead_letter(self, record: Record, error: str) -> None:
         """Set a record aside where an operator can look at it and send it again."""
         log.warning("%s partition %d offset %d set aside: %s", record.topic, record.partition, record.offset, error)
         headers = {
@@ -148,10 +172,17 @@ class Publisher:
             "partition": str(record.partition),
             "offset": str(record.offset),
             "error": error,
-            "attempt": str(attempt),
+            "attempt": str(record.attempt),
         }
         key = record.key.encode() if record.key else None
+        DEAD_LETTERS.labels(record.topic).inc()
         await self._send(DLQ, record.value, key, tuple((name, value.encode()) for name, value in headers.items()))
+
+    async def redrive(self, topic: str, value: bytes, key: str | None, place: str, attempt: int) -> None:
+        """Send a dead letter to where it came from, and leave a note in dlq that it was."""
+        encoded = key.encode() if key else None
+        await self._send(topic, value, encoded, (("attempt", str(attempt).encode()),))
+        await self._send(DLQ, b"", encoded, (("redriven", place.encode()),))
 
     async def _send(self, topic: str, value: bytes, key: bytes | None, headers: tuple) -> None:
         assert self._producer is not None, "used outside its context"
@@ -164,6 +195,7 @@ class Publisher:
                 log.warning("broker does not take %s (%s); trying again", topic, error)
                 await asyncio.sleep(wait_s)
             else:
+                PUBLISHED.labels(topic).inc()
                 return
 
 
@@ -189,6 +221,7 @@ async def consume(
     only logged without a publisher). Any other error of the processor ends the loop with nothing committed."""
     async with _consumer(settings, group, list(kinds), start) as consumer:
         while not stop.is_set():
+            health.beat()
             polled = await consumer.getmany(timeout_ms=poll_ms, max_records=max_records)
             records = [_record(raw) for batch in polled.values() for raw in batch]
             if not records:
@@ -202,21 +235,39 @@ async def consume(
             await _process(good, process, publisher)
             if group is not None:
                 await _commit(consumer, {tp: batch[-1].offset + 1 for tp, batch in polled.items() if batch})
+            for tp, batch in polled.items():
+                CONSUMED.labels(tp.topic).inc(len(batch))
+                LAG.labels(tp.topic, tp.partition).set((consumer.highwater(tp) or 0) - batch[-1].offset - 1)
 
 
-async def latest_by_key(settings: KafkaSettings, topic: str, kind: type) -> dict[str, Any]:
-    """The newest message of every key of a compacted topic, read from its start to its present end."""
-    found: dict[str, Any] = {}
+def wrong_partitions(topic: str, found: int, wanted: int) -> str:
+    """The one line for a topic with another number of partitions than is set."""
+    return (
+        f"topic {topic} has {found} partitions and kafka.partitions is {wanted}: "
+        "set kafka.partitions to what is there, or make the topic anew"
+    )
+
+
+async def read_all(settings: KafkaSettings, topic: str) -> list[Any]:
+    """Every raw message of a topic, from its start to its present end."""
+    found: list[Any] = []
     async with _consumer(settings, None, [topic], "earliest") as consumer:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         ends = await consumer.end_offsets(partitions)
         while any([await consumer.position(each) < ends[each] for each in partitions]):
             for batch in (await consumer.getmany(timeout_ms=100)).values():
-                for raw in batch:
-                    try:
-                        found[(raw.key or b"").decode()] = decode(raw.value, kind)
-                    except MessageError as error:
-                        log.warning("%s offset %d ignored: %s", topic, raw.offset, error)
+                found += batch
+    return found
+
+
+async def latest_by_key(settings: KafkaSettings, topic: str, kind: type) -> dict[str, Any]:
+    """The newest message of every key of a compacted topic, read from its start to its present end."""
+    found: dict[str, Any] = {}
+    for raw in await read_all(settings, topic):
+        try:
+            found[(raw.key or b"").decode()] = decode(raw.value, kind)
+        except MessageError as error:
+            log.warning("%s offset %d ignored: %s", topic, raw.offset, error)
     return found
 
 
@@ -224,7 +275,7 @@ async def latest_by_key(settings: KafkaSettings, topic: str, kind: type) -> dict
 async def _consumer(
     settings: KafkaSettings, group: str | None, topics: list[str], start: str
 ) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = await _connect(
+    consumer = await connect(
         settings,
         lambda: AIOKafkaConsumer(
             *topics,
@@ -241,21 +292,27 @@ async def _consumer(
     try:
         missing = set(topics) - await consumer.topics()
         if missing:
-            raise BrokerUnavailable(f"the broker at {settings.bootstrap} has no topic {', '.join(sorted(missing))}")
+            names = ", ".join(sorted(missing))
+            raise BrokerUnavailable(f"the broker at {settings.bootstrap} has no topic {names}: run p2es topics init")
+        for topic in topics:
+            found = len(consumer.partitions_for_topic(topic) or ())
+            if found != settings.partitions:
+                raise WrongTopics(wrong_partitions(topic, found, settings.partitions))
+        health.set("broker", True)
         yield consumer
     finally:
         await consumer.stop()
 
 
-async def _connect(settings: KafkaSettings, make: Callable[[], Any]) -> Any:
-    """Start a client, trying again while the broker is away."""
+async def connect(settings: KafkaSettings, make: Callable[[], Any]) -> Any:
+    """Start a client, trying again while the broker is away. Raises BrokerUnavailable when the patience is over."""
     waited_s = 0.0
     for wait_s in _backoff():
         client = make()
         try:
             await client.start()
         except (KafkaError, OSError) as error:
-            await client.stop()
+            await (client.close() if hasattr(client, "close") else client.stop())
             if waited_s + wait_s > settings.patience_s:
                 raise BrokerUnavailable(
                     f"no Kafka broker at {settings.bootstrap} ({error}); is it running, and is kafka.bootstrap right?"
@@ -303,12 +360,20 @@ async def _commit(consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]
 
 def _record(raw: Any) -> Record:
     key = None if raw.key is None else raw.key.decode(errors="replace")
-    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, key, raw.value or b"")
+    attempt = dict(raw.headers).get("attempt", b"1")
+    return Record(
+        raw.topic,
+        raw.partition,
+        raw.offset,
+        raw.timestamp,
+        key,
+        raw.value or b"",
+        attempt=int(attempt) if attempt.isdigit() else 1,
+    )
 
 
 def _decoded(record: Record, kind: type) -> Record:
-    message = decode(record.value, kind)
-    return Record(record.topic, record.partition, record.offset, record.timestamp_ms, record.key, record.value, message)
+    return replace(record, message=decode(record.value, kind))
 
 
 def _backoff(first_s: float = 0.2, most_s: float = 5.0) -> Iterable[float]:

@@ -15,4 +15,4 @@ def command(context: typer.Context) -> None:
 
     A silent device is reported within 5 s by the wall clock. Limits: alert.limits and patients.ID.limits."""
     settings = settings_of(context)
-    run_stage(lambda stop: run(alert_settings(settings), settings.kafka, stop))
+    run_stage(lambda stop: run(alert_settings(settings), settings.kafka, stop), settings.health)

@@ -15,4 +15,4 @@ def command(context: typer.Context) -> None:
     from inference.worker import run  # torch takes seconds to load, and other commands do not need it
 
     settings = settings_of(context)
-    run_stage(lambda stop: run(settings.infer, settings.kafka, stop))
+    run_stage(lambda stop: run(settings.infer, settings.kafka, stop), settings.health)

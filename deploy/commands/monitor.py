@@ -16,4 +16,4 @@ def command(context: typer.Context) -> None:
     from sinks.monitor.server import run
 
     settings = settings_of(context)
-    run_stage(lambda stop: run(settings.monitor, settings.kafka, stop))
+    run_stage(lambda stop: run(settings.monitor, settings.kafka, stop), settings.health)

@@ -15,4 +15,4 @@ def command(context: typer.Context) -> None:
     from sinks.recorder.process import run  # wfdb takes a second to load
 
     settings = settings_of(context)
-    run_stage(lambda stop: run(settings.record, settings.kafka, stop))
+    run_stage(lambda stop: run(settings.record, settings.kafka, stop), settings.health)

@@ -16,4 +16,4 @@ def command(context: typer.Context) -> None:
     from stream.app import run  # faust takes a second to load, and other commands do not need it
 
     settings = settings_of(context)
-    run_stage(lambda stop: run(settings.window, settings.kafka, known_people(settings), stop))
+    run_stage(lambda stop: run(settings.window, settings.kafka, known_people(settings), stop), settings.health)

@@ -18,11 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.errors import DeployError
-from stream.kafka import TOPICS
+from stream.kafka import TOPICS, KafkaSettings
 
 __all__ = ["NoEmbeddedBroker", "broker_command", "embedded_broker", "serve", "wait_for_address"]
 
-PARTITIONS = 4
 _REBALANCE_DELAY_MS = 100  # its own default of 3 s is the longest part of a start
 _PRODUCER = 0
 
@@ -85,7 +84,7 @@ def _library() -> ctypes.CDLL:
     return ctypes.CDLL(str(found[0]))
 
 
-def serve(address_file: Path, partitions: int = PARTITIONS) -> None:
+def serve(address_file: Path, partitions: int = KafkaSettings().partitions) -> None:
     """Run until SIGTERM or SIGINT, or until the parent is gone. The address is written once all topics exist."""
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):

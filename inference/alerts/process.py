@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from inference.alerts.limits import Limits
 from inference.alerts.rules import PatientAlerts
 from inference.alerts.watchdog import Watchdog
+from inference.metrics import CHANGES
 from stream.kafka import (
     ALERT_STATE,
     ALERTS,
@@ -106,6 +107,7 @@ async def _watch(alerts: Alerts, publisher: Publisher, stop: asyncio.Event) -> N
 async def _publish(publisher: Publisher, changes: list[Alert]) -> None:
     for one in changes:
         log.info("%s %s, %s priority", one.rule, one.state, one.priority)
+        CHANGES.labels(one.rule, one.state).inc()
         # the state first: a crash in between repeats the alert under the same id, and forgets none
         await publisher.send(ALERT_STATE, one, f"{one.patient}/{one.device}/{one.rule}")
         await publisher.send(ALERTS, one, one.patient)

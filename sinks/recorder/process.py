@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sinks.errors import Rejected, Unwritable
+from sinks.metrics import FLUSH_SECONDS
 from sinks.recorder.session import SessionFiles, append_lines
 from sinks.settings import RecordSettings
 from stream.kafka import (
@@ -27,7 +28,7 @@ from stream.kafka import (
 )
 from stream.messages import Alert, EcgSegment, PpgChunk, ReferenceEcg
 
-__all__ = ["Recorder", "folder_name", "run"]
+__all__ = ["Recorder", "folder_name", "probe", "run"]
 
 log = logging.getLogger(__name__)
 _OPEN = 64  # sessions with open files
@@ -105,7 +106,7 @@ def folder_name(name: str) -> str:
 async def run(settings: RecordSettings, kafka: KafkaSettings, stop: asyncio.Event) -> None:
     """Record until `stop`. Raises Unwritable with nothing committed, BrokerUnavailable."""
     recorder = Recorder(settings)
-    _probe(settings.folder)
+    probe(settings.folder)
 
     async def process(records: list[Record]) -> None:
         for record in records:
@@ -113,7 +114,8 @@ async def run(settings: RecordSettings, kafka: KafkaSettings, stop: asyncio.Even
                 recorder.take(record.message)
             except Rejected as error:
                 raise Reject(record, str(error)) from error
-        await asyncio.to_thread(recorder.flush)
+        with FLUSH_SECONDS.time():
+            await asyncio.to_thread(recorder.flush)
 
     async with Publisher(kafka) as publisher:
         await consume(
@@ -128,7 +130,7 @@ async def run(settings: RecordSettings, kafka: KafkaSettings, stop: asyncio.Even
     recorder.close()
 
 
-def _probe(folder: Path) -> None:
+def probe(folder: Path) -> None:
     """Better a clear line at the start than at the first beat."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

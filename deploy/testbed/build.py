@@ -1,0 +1,146 @@
+"""Real Kafka from Maven's repository and real InfluxDB built from its Go module, kept in a cache outside the checkout.
+
+What is there already is not fetched again. A build that was cut short leaves nothing that looks whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from deploy.errors import DeployError
+from deploy.testbed.versions import INFLUXDB, KAFKA, PKG_CONFIG, SCALA
+
+__all__ = ["BuildFailed", "cache_folder", "influxd", "kafka_libraries", "missing_tools"]
+
+Say = Callable[[str], None]
+
+_PATIENCE_S = 1200.0
+_TOOLS = {"Kafka": ("java", "mvn"), "InfluxDB": ("go", "cargo", "gcc")}
+_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+ <modelVersion>4.0.0</modelVersion><groupId>p2es</groupId><artifactId>testbed</artifactId><version>1</version>
+ <dependencies>
+  <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_{scala}</artifactId><version>{kafka}</version></dependency>
+  <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>{kafka}</version></dependency>
+ </dependencies>
+</project>
+"""
+
+
+class BuildFailed(DeployError):
+    """A server of the testbed cannot be had here; the message says what is missing."""
+
+
+def cache_folder() -> Path:
+    """p2es in the user's cache folder (XDG base directories)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "p2es"
+
+
+def missing_tools() -> dict[str, list[str]]:
+    """Server -> the tools it needs that are not on the path."""
+    lacking = {server: [tool for tool in tools if not _which(tool)] for server, tools in _TOOLS.items()}
+    return {server: tools for server, tools in lacking.items() if tools}
+
+
+def kafka_libraries(say: Say, cache: Path | None = None) -> Path:
+    """Folder of Kafka's jar files. Raises BuildFailed."""
+    target = (cache or cache_folder()) / f"kafka-{KAFKA}"
+    if target.exists():
+        return target
+    _need("Kafka")
+    say(f"fetching Kafka {KAFKA} (54 MB)")
+    with _Partial(target) as folder:
+        (folder / "pom.xml").write_text(_POM.format(scala=SCALA, kafka=KAFKA))
+        _run(
+            ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=."], folder
+        )
+    return target
+
+
+def influxd(say: Say, cache: Path | None = None) -> Path:
+    """The InfluxDB server's binary. Raises BuildFailed."""
+    target = (cache or cache_folder()) / f"influxdb-{INFLUXDB}"
+    if target.exists():
+        return target / "influxd"
+    _need("InfluxDB")
+    say(f"building InfluxDB {INFLUXDB} (about 4 minutes, once)")
+    with _Partial(target) as folder:
+        tools = {"GOBIN": str(folder.absolute()), "GOFLAGS": "-mod=mod"}
+        _run(["go", "install", f"github.com/influxdata/pkg-config@v{PKG_CONFIG}"], folder, tools)
+        module = f"github.com/influxdata/influxdb/v2@v{INFLUXDB}"
+        found = json.loads(_run(["go", "mod", "download", "-json", module], folder))
+        # its Rust part forbids warnings, and a newer compiler has new ones
+        lenient = folder / "lenient-rustc"
+        lenient.write_text('#!/bin/sh\nexec "$@" --cap-lints allow\n')
+        lenient.chmod(0o755)
+        environment = {
+            "PKG_CONFIG": str((folder / "pkg-config").absolute()),
+            "RUSTC_WRAPPER": str(lenient.absolute()),
+            "RUSTUP_TOOLCHAIN": "stable",
+        }
+        say("  compiling")
+        command = [
+            "go",
+            "build",
+            "-tags",
+            "sqlite_foreign_keys,sqlite_json",
+            "-o",
+            str((folder / "influxd").absolute()),
+        ]
+        _run([*command, "./cmd/influxd"], Path(found["Dir"]), environment)
+    return target / "influxd"
+
+
+class _Partial:
+    """A folder that gets its name only when everything in it is there."""
+
+    def __init__(self, target: Path) -> None:
+        self.target, self.folder = target, target.with_name(target.name + ".part")
+
+    def __enter__(self) -> Path:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        return self.folder
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is None:
+            self.folder.rename(self.target)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _need(server: str) -> None:
+    lacking = missing_tools().get(server)
+    if lacking:
+        raise BuildFailed(f"{server} needs {' and '.join(lacking)}: install a JDK 17 with Maven, Go with Rust and gcc")
+
+
+def _which(tool: str) -> str | None:
+    return shutil.which(tool, path=_path())
+
+
+def _path() -> str:
+    # where Go and Rust put themselves, often on no path but an interactive shell's
+    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/go/bin", str(Path.home() / ".cargo" / "bin")])
+
+
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "PATH": _path(), **(environment or {})},
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BuildFailed(f"{' '.join(command[:3])} was not done after {_PATIENCE_S / 60:.0f} minutes") from error
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise BuildFailed(f"{' '.join(command[:3])} failed: {' | '.join(said[-5:])}")
+    return done.stdout

@@ -1,0 +1,151 @@
+"""Every Flux query that p2es ships, as plain functions: dashboards, tasks and tests use the same text.
+
+`v.timeRangeStart` and `v.timeRangeStop` are filled in by Grafana, `${patient}` by the dashboard's variable."""
+
+from __future__ import annotations
+
+from sinks.settings import InfluxSettings
+from stream.messages import LEADS
+
+__all__ = [
+    "TASK",
+    "abstained_flux",
+    "alerts_flux",
+    "devices_flux",
+    "downsample_flux",
+    "lag_flux",
+    "latency_flux",
+    "lead_flux",
+    "patients_flux",
+    "pulse_flux",
+    "quality_flux",
+    "vital_flux",
+    "windows_flux",
+]
+
+TASK = "p2es: waveforms to 1-s minimum, maximum and mean"
+_RANGE = "range(start: v.timeRangeStart, stop: v.timeRangeStop)"
+
+
+def lead_flux(bucket: str, lead: str) -> str:
+    """Every sample of one lead in mV: no aggregateWindow, which would thin the QRS away."""
+    return _patient(bucket, "ecg12", lead) + "  |> map(fn: (r) => ({r with _value: float(v: r._value) / 1000.0}))\n"
+
+
+def pulse_flux(bucket: str) -> str:
+    """Every sample of the conditioned PPG."""
+    return _patient(bucket, "ppg", "value")
+
+
+def vital_flux(bucket: str, field: str) -> str:
+    """heart_rate or rr_ms by second."""
+    return _patient(bucket, "vitals", field)
+
+
+def quality_flux(bucket: str) -> str:
+    """Quality and confidence of every window."""
+    return (
+        _from(bucket, "segments")
+        + '  |> filter(fn: (r) => r.patient == "${patient}")\n'
+        + '  |> filter(fn: (r) => r._field == "quality" or r._field == "confidence")\n'
+        + '  |> keep(columns: ["_time", "_value", "_field"])\n'
+    )
+
+
+def alerts_flux(bucket: str) -> str:
+    """Changes of alerts as annotations: time, text, tags."""
+    return (
+        _from(bucket, "alerts")
+        + '  |> filter(fn: (r) => r.patient == "${patient}" and r._field == "text")\n'
+        + '  |> keep(columns: ["_time", "_value", "rule", "priority", "state"])\n'
+        + "  |> group()\n"
+    )
+
+
+def patients_flux(bucket: str) -> str:
+    """Patients with an estimate in the last hour."""
+    return f'import "influxdata/influxdb/schema"\nschema.tagValues(bucket: "{bucket}", tag: "patient", start: -1h)\n'
+
+
+def latency_flux(bucket: str, quantile: float) -> str:
+    """Quantile over all patients of window close to estimate, by 10 s."""
+    return (
+        _from(bucket, "latency")
+        + '  |> filter(fn: (r) => r._field == "window_to_estimate_ms")\n'
+        + "  |> group()\n"
+        + f"  |> aggregateWindow(every: 10s, fn: (column, tables=<-) => tables |> quantile(q: {quantile}), "
+        + "createEmpty: false)\n"
+    )
+
+
+def windows_flux(bucket: str) -> str:
+    """Estimated windows a minute, by patient."""
+    return (
+        _from(bucket, "segments")
+        + '  |> filter(fn: (r) => r._field == "quality")\n'
+        + '  |> group(columns: ["patient"])\n'
+        + "  |> aggregateWindow(every: 1m, fn: count, createEmpty: false)\n"
+    )
+
+
+def abstained_flux(bucket: str) -> str:
+    """Share of time abstained, by patient and minute."""
+    return (
+        _from(bucket, "segments")
+        + '  |> filter(fn: (r) => r._field == "abstained_s")\n'
+        + '  |> group(columns: ["patient"])\n'
+        + "  |> aggregateWindow(every: 1m, fn: sum, createEmpty: false)\n"
+        + "  |> map(fn: (r) => ({r with _value: r._value / 60.0}))\n"
+    )
+
+
+def lag_flux(bucket: str) -> str:
+    """Messages each consumer group is behind, by topic."""
+    return (
+        _from(bucket, "lag")
+        + '  |> filter(fn: (r) => r._field == "messages")\n'
+        + '  |> group(columns: ["reader", "topic"])\n'
+        + '  |> keep(columns: ["_time", "_value", "reader", "topic"])\n'
+    )
+
+
+def devices_flux(bucket: str, field: str) -> str:
+    """gaps or drops, as the devices count them."""
+    return (
+        _from(bucket, "devices")
+        + f'  |> filter(fn: (r) => r._field == "{field}")\n'
+        + '  |> group(columns: ["device"])\n'
+        + '  |> keep(columns: ["_time", "_value", "device"])\n'
+    )
+
+
+def downsample_flux(settings: InfluxSettings) -> str:
+    """Minimum, maximum and mean of each lead by whole second, and the vitals as they are.
+
+    What comes within ten minutes is taken in; doing it again writes the same points."""
+    leads = " or ".join(f'r._field == "{lead}"' for lead in LEADS)
+    out = f'import "date"\n\noption task = {{name: "{TASK}", every: 1m}}\n\n'
+    out += "begin = date.truncate(t: -10m, unit: 1s)\nend = date.truncate(t: now(), unit: 1s)\n"
+    out += f'leads = from(bucket: "{settings.bucket}")\n  |> range(start: begin, stop: end)\n'
+    out += f'  |> filter(fn: (r) => r._measurement == "ecg12" and ({leads}))\n'
+    for name in ("min", "max", "mean"):
+        whole = "" if name != "mean" else "  |> map(fn: (r) => ({r with _value: float(v: r._value)}))\n"
+        out += f'\nleads\n{whole}  |> aggregateWindow(every: 1s, fn: {name}, createEmpty: false, timeSrc: "_start")\n'
+        out += f'  |> set(key: "_measurement", value: "ecg12_{name}")\n'
+        out += f'  |> to(bucket: "{settings.archive_bucket}")\n'
+    out += f'\nfrom(bucket: "{settings.bucket}")\n  |> range(start: begin, stop: end)\n'
+    out += '  |> filter(fn: (r) => r._measurement == "vitals" and r._field != "abstained")\n'
+    out += f'  |> to(bucket: "{settings.archive_bucket}")\n'
+    return out
+
+
+def _from(bucket: str, measurement: str) -> str:
+    return f'from(bucket: "{bucket}")\n  |> {_RANGE}\n  |> filter(fn: (r) => r._measurement == "{measurement}")\n'
+
+
+def _patient(bucket: str, measurement: str, field: str) -> str:
+    return (
+        _from(bucket, measurement)
+        + f'  |> filter(fn: (r) => r.patient == "${{patient}}" and r._field == "{field}")\n'
+        + '  |> keep(columns: ["_time", "_value", "_field"])\n'
+    )

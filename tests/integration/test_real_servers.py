@@ -1,0 +1,262 @@
+"""The chain on a real Kafka and a real InfluxDB: every owned sample there once, whatever is killed or away.
+
+Skipped by name where the servers cannot be built, unless REQUIRE_REAL_SERVERS is set."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from influxdb_client.client.influxdb_client import InfluxDBClient
+
+from deploy.generate import generate
+from deploy.settings import Settings, as_toml
+from deploy.stack.demo import DEMO_RECORDING
+from deploy.stack.supervisor import Supervisor
+from deploy.testbed.build import BuildFailed, influxd, kafka_libraries, missing_tools
+from deploy.testbed.servers import InfluxServer, KafkaServer, free_port
+from inference.engine import Engine
+from inference.settings import EngineSettings
+from ingest.recordings import first_seconds, read_recording
+from ingest.session import start_ns
+from sinks.grafana.dashboards import dashboards, flux_of
+from stream.messages import GRID_STEP_NS, LEADS
+
+pytestmark = pytest.mark.integration
+P2ES = [sys.executable, "-m", "deploy.cli"]
+SECONDS = 60
+STAGES = {"window": ["window"], "infer": ["infer"], "influx": ["influx", "write"]}
+
+
+class Servers:
+    def __init__(self, folder):
+        self.folder = folder
+        self.kafka = KafkaServer(folder / "kafka", kafka_libraries(print), free_port())
+        self.influx = InfluxServer(folder / "influx", influxd(print), free_port())
+        self.kafka.start()
+        self.influx.start()
+        settings = Settings()
+        self.settings = replace(
+            settings,
+            kafka=replace(settings.kafka, bootstrap=self.kafka.bootstrap, partitions=4),
+            influx=replace(settings.influx, url=self.influx.url, retention_h=0.0, timeout_s=2.0),
+            record=replace(settings.record, folder=folder / "recordings"),
+        )
+        self.file = self.write(self.settings)
+        self.run("topics", "init")
+        self.run("influx", "init", "--admin-token-file", str(self.influx.token_file), "-o", str(folder))
+        influx = replace(self.settings.influx, token_file=folder / "influx-write.token")
+        self.settings = replace(self.settings, influx=influx)
+        self.file = self.write(self.settings)
+
+    def write(self, settings, name="p2es.toml"):
+        (self.folder / name).write_text(as_toml(settings))
+        return self.folder / name
+
+    def command(self, *words):
+        return [*P2ES, "--settings", str(self.file), *words]
+
+    def run(self, *words, expect=0):
+        done = subprocess.run(self.command(*words), check=False, capture_output=True, text=True, timeout=120)
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def query(self, flux):
+        with InfluxDBClient(self.influx.url, self.influx.token, org="p2es", timeout=60_000) as client:
+            return [record.values for table in client.query_api().query(flux) for record in table.records]
+
+    def leads(self, patient):
+        """{ns: (12,) uV}; fails when a time is there twice."""
+        rows = self.query(
+            f'from(bucket: "ecg_raw") |> range(start: 0) |> filter(fn: (r) => r._measurement == "ecg12" and '
+            f'r.patient == "{patient}") |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")'
+        )
+        found = {round(row["_time"].timestamp() * 128) * GRID_STEP_NS: [row[lead] for lead in LEADS] for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+    def everything(self, patient):
+        rows = self.query(f'from(bucket: "ecg_raw") |> range(start: 0) |> filter(fn: (r) => r.patient == "{patient}")')
+        kept = [row for row in rows if row["_measurement"] not in ("latency", "devices", "alerts")]
+        return sorted((r["_measurement"], r["_field"], r["_time"].timestamp(), str(r["_value"])) for r in kept)
+
+    def wait_for(self, patient, count, seconds=90):
+        deadline = time.monotonic() + seconds
+        while len(found := self.leads(patient)) < count and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return found
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    lacking = missing_tools()
+    if lacking and not os.environ.get("REQUIRE_REAL_SERVERS"):
+        pytest.skip(f"real servers: {lacking} cannot be had here")
+    try:
+        one = Servers(tmp_path_factory.mktemp("real"))
+    except BuildFailed as error:
+        if os.environ.get("REQUIRE_REAL_SERVERS"):
+            raise
+        pytest.skip(f"real servers: {error}")
+    yield one
+    one.kafka.stop()
+    one.influx.stop()
+
+
+@pytest.fixture(scope="module")
+def chain(servers):
+    """Every stage under the supervisor, which starts again what dies."""
+    with Supervisor(servers.folder / "logs") as children:
+        for name, words in STAGES.items():
+            children.start(name, servers.command(*words))
+        stop = threading.Event()
+
+        def keep():
+            while not stop.is_set():
+                children.check()
+                time.sleep(0.1)
+
+        keeper = threading.Thread(target=keep)
+        keeper.start()
+        yield children
+        stop.set()
+        keeper.join()
+
+
+def truth(tmp_path, patient):
+    """{ns: (12,) uV} as `p2es generate` writes it; abstained samples are left out."""
+    recording = first_seconds(read_recording(DEMO_RECORDING), SECONDS)
+    generate(recording, tmp_path, Engine.load(EngineSettings()), patient)
+    rows = np.fromfile(tmp_path / f"{recording.name}.dat", "<i2").reshape(-1, 12)
+    first = start_ns(recording)
+    return {first + k * GRID_STEP_NS: row.tolist() for k, row in enumerate(rows) if row[0] != -32_768}
+
+
+def replay(servers, patient, speed="20"):
+    words = ("replay", str(DEMO_RECORDING), "--seconds", str(SECONDS), "--speed", speed)
+    return subprocess.Popen(servers.command(*words, "--patient", patient, "--device", f"d-{patient}"))
+
+
+def test_every_owned_sample_is_there_once_and_a_replay_changes_no_point(servers, chain, tmp_path):
+    wanted = truth(tmp_path, "exact")
+    assert replay(servers, "exact").wait(60) == 0
+    assert servers.wait_for("exact", len(wanted)) == wanted
+    time.sleep(2)
+    before = servers.everything("exact")
+    assert {one[0] for one in before} == {"ecg12", "ppg", "segments", "vitals"}
+    assert sum(one[:2] == ("ppg", "value") for one in before) >= len(wanted)
+    assert replay(servers, "exact").wait(60) == 0
+    time.sleep(5)
+    assert servers.everything("exact") == before
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_twice_the_points_are_the_same(servers, chain, tmp_path, stage):
+    patient = f"kill-{stage}"
+    wanted = truth(tmp_path, patient)
+    sending = replay(servers, patient, "6")
+    for _ in range(2):
+        time.sleep(4)
+        os.kill(chain.children[stage].process.pid, signal.SIGKILL)
+    assert sending.wait(120) == 0
+    assert servers.wait_for(patient, len(wanted)) == wanted
+
+
+@pytest.mark.parametrize("server", ["kafka", "influx"])
+def test_a_server_that_is_away_costs_time_and_nothing_else(servers, chain, tmp_path, server):
+    patient = f"away-{server}"
+    wanted = truth(tmp_path, patient)
+    sending = replay(servers, patient, "6")
+    time.sleep(4)
+    one = getattr(servers, server)
+    one.stop(signal.SIGKILL)
+    time.sleep(20)
+    one.start()
+    assert sending.wait(180) == 0
+    assert servers.wait_for(patient, len(wanted), 180) == wanted
+
+
+def test_every_query_of_the_dashboards_returns_rows(servers, chain):
+    shifted = (
+        "replay",
+        str(DEMO_RECORDING),
+        "--seconds",
+        "30",
+        "--patient",
+        "boards",
+        "--speed",
+        "4",
+        "--shift",
+        "now",
+    )
+    servers.run(*shifted, "--device", "d-boards")
+    servers.wait_for("boards", 3000)
+    for board in dashboards(servers.settings.influx).values():
+        for flux in flux_of(board):
+            asked = flux.replace("v.timeRangeStart", "-1h").replace("v.timeRangeStop", "1h")
+            rows = servers.query(asked.replace("${patient}", "boards"))
+            may_be_none = '"alerts"' in flux or "heart_rate" in flux
+            assert rows or may_be_none, flux
+
+
+def test_garbage_is_set_aside_and_can_be_sent_again(servers, chain):
+    from aiokafka import AIOKafkaProducer
+
+    async def send():
+        async with AIOKafkaProducer(bootstrap_servers=servers.kafka.bootstrap) as producer:
+            await producer.send_and_wait("ppg.segments", b"not avro", key=b"someone")
+
+    import asyncio
+
+    asyncio.run(send())
+    deadline = time.monotonic() + 20
+    while not (lines := servers.run("dlq", "list", "--json").splitlines()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    letters = [json.loads(one) for one in lines]
+    assert {one["source_topic"] for one in letters} == {"ppg.segments"}
+    assert "first byte" in letters[0]["error"]
+    assert "6e6f74" in servers.run("dlq", "show", letters[0]["place"])
+    sent = servers.run("dlq", "redrive", letters[0]["place"])
+    assert "attempt 2" in sent
+    assert "no dead letter 0:99" in servers.run("dlq", "redrive", "0:99", expect=2)
+
+
+def test_what_is_wrong_is_one_line_from_the_doctor_and_from_the_process(servers, tmp_path):
+    well = servers.run("doctor")
+    assert well.count("ok  ") == 5
+    bad = tmp_path / "token"
+    bad.write_text("nonsense")
+    cases = {
+        "refuses the token": ("influx", {"token_file": bad}, ("influx", "write")),
+        "has no bucket nowhere": ("influx", {"bucket": "nowhere"}, ("influx", "write")),
+        "no Kafka broker at 127.0.0.1:9": ("kafka", {"bootstrap": "127.0.0.1:9", "patience_s": 1.0}, ("infer",)),
+        "has 4 partitions and kafka.partitions is 5": ("kafka", {"partitions": 5}, ("infer",)),
+        "cannot be written": ("record", {"folder": Path("/proc/nowhere")}, ("record",)),
+    }
+    usual = servers.file
+    try:
+        for said, (table, values, words) in cases.items():
+            wrong = replace(servers.settings, **{table: replace(getattr(servers.settings, table), **values)})
+            servers.file = servers.write(wrong, "wrong.toml")
+            report = servers.run("doctor", expect=1)
+            assert sum(said in line for line in report.splitlines() if line.startswith("FAIL")) == 1, report
+            last = servers.run(*words, expect=2).strip().splitlines()[-1]
+            assert last.startswith("p2es: ")
+            assert said in last
+    finally:
+        servers.file = usual
+
+
+def test_setting_up_twice_changes_nothing(servers):
+    assert servers.run("topics", "init").splitlines() == ["all topics are there"]
+    again = servers.run(
+        "influx", "init", "--admin-token-file", str(servers.influx.token_file), "-o", str(servers.folder)
+    )
+    assert len(again.splitlines()) == 1
