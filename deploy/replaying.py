@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ingest.faults import Faults
 from ingest.recordings import Recording
 from ingest.replay import ReplaySettings, remembered_shift_ns, replay
 from stream.kafka import KafkaSettings, Publisher
@@ -28,6 +29,7 @@ class Replay:
     speed: float = 1.0
     shift: str = "original"
     loop: bool = False
+    faults: Faults | None = None
 
 
 def overridden(recording: Recording, age_years: float | None, sex: str | None) -> Demographics:
@@ -47,6 +49,7 @@ async def run_replay(wanted: Replay, kafka: KafkaSettings, stop: asyncio.Event) 
         speed=wanted.speed,
         shift=wanted.shift,
         loop=wanted.loop,
+        faults=wanted.faults,
     )
     async with Publisher(kafka) as publisher:
         shift_ns, memory = 0, None

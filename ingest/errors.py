@@ -1,6 +1,6 @@
 """What can go wrong in the ingest room, split by what the caller does about it."""
 
-__all__ = ["BadRecording", "IngestError"]
+__all__ = ["BadFaults", "BadRecording", "IngestError"]
 
 
 class IngestError(Exception):
@@ -9,3 +9,7 @@ class IngestError(Exception):
 
 class BadRecording(IngestError):
     """This file cannot be replayed: another file or another option is needed."""
+
+
+class BadFaults(IngestError):
+    """This description of faults cannot be meant."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from ingest.faults import Faults, Injected, inject
 from ingest.recordings import Recording
 from ingest.session import ppg_chunks, reference_chunks, session_id, start_ns
 from stream.kafka import DEVICE_STATUS, ECG_REFERENCE, PPG_CHUNKS
@@ -40,13 +41,14 @@ class Sender(Protocol):
 @dataclass(frozen=True, slots=True)
 class ReplaySettings:
     """patient, device: ids to send as. speed: 1 is real time, inf as fast as it goes. shift: original or now. loop:
-    again and again, each round a session of its own whose time goes on."""
+    again and again, each round a session of its own whose time goes on. faults: done to the PPG on its way."""
 
     patient: str
     device: str
     speed: float = 1.0
     shift: str = "original"
     loop: bool = False
+    faults: Faults | None = None
 
 
 def chosen_shift_ns(recording: Recording, settings: ReplaySettings, now_ns: int) -> int:
@@ -125,15 +127,24 @@ async def replay(
 
 def _in_order(recording: Recording, settings: ReplaySettings, shift_ns: int) -> Iterator[tuple[int, int, object]]:
     """PPG and true ECG by the time their last sample was taken."""
-    ppg = (
-        (one.t0_ns + round(len(one.samples) * 1e9 / one.fs_hz), 0, one)
-        for one in ppg_chunks(recording, settings.patient, settings.device, shift_ns)
-    )
+    chunks = ppg_chunks(recording, settings.patient, settings.device, shift_ns)
+    if settings.faults is not None:
+        chunks = _with_faults(chunks, settings.faults)
+    ppg = ((one.t0_ns + round(len(one.samples) * 1e9 / one.fs_hz), 0, one) for one in chunks)
     reference = (
         (one.t0_ns + round(len(one.samples) * 1e9 / one.fs_hz), 1, one)
         for one in reference_chunks(recording, settings.patient, settings.device, shift_ns)
     )
     return heapq.merge(ppg, reference, key=lambda one: one[:2])
+
+
+def _with_faults(chunks: Iterator[PpgChunk], faults: Faults) -> Iterator[PpgChunk]:
+    done = Injected()
+    yield from inject(chunks, faults, done)
+    log.info(
+        "faults: %d chunks dropped, %d repeated, %d out of order, %d late",
+        *map(len, (done.dropped, done.repeated, done.reordered, done.late)),
+    )
 
 
 async def _send(message: object, sender: Sender, progress: _Progress, clock: Callable[[], int]) -> None:

@@ -24,11 +24,19 @@ def command(
     shift: Annotated[str, typer.Option(help="original or now: the times of the samples")] = "original",
     seconds: Annotated[float | None, typer.Option(min=1, help="only the first so many")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="start again at the end, each round a session")] = False,
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            help="rehearse a bad day: drop, duplicate, reorder, late, gap (probabilities), gap_s, drift_ppm, "
+            "noise, seed; as drop=0.01,late=0.01,seed=7. Give it a --device of its own"
+        ),
+    ] = None,
 ) -> None:
     """Send a recording into ppg.chunks (and its ECG into ecg.reference), paced like a live device.
 
     Killed and started again it sends the same chunks, which are dropped as duplicates."""
     from deploy.replaying import Replay, run_replay
+    from ingest.faults import parse_faults
     from ingest.recordings import first_seconds, read_recording  # wfdb takes a second to load
 
     factor = speed_factor(speed)
@@ -39,7 +47,7 @@ def command(
     recording = read_recording(record, channel, fs)
     if seconds is not None:
         recording = first_seconds(recording, seconds)
-    wanted = Replay(recording, patient, device, age, sex, factor, shift, loop)
+    wanted = Replay(recording, patient, device, age, sex, factor, shift, loop, parse_faults(faults) if faults else None)
     run_stage(lambda stop: run_replay(wanted, settings_of(context).kafka, stop))
 
 

@@ -64,7 +64,7 @@ class Supervisor:
 
     def check(self) -> None:
         """Restart what died. Raises ProcessDied when that cannot help."""
-        for child in self.children.values():
+        for child in list(self.children.values()):
             status = child.process.poll()
             if status is None or (status == 0 and child.name == "replay"):
                 continue

@@ -169,6 +169,21 @@ def test_killed_twice_the_points_are_the_same(servers, chain, tmp_path, stage):
     assert servers.wait_for(patient, len(wanted)) == wanted
 
 
+def test_two_workers_of_a_kind_share_the_patients_and_one_may_be_killed(servers, chain, tmp_path):
+    patients = ("pair-a", "pair-b", "pair-c")
+    for name in ("window", "infer"):
+        chain.start(f"{name}-2", servers.command(*STAGES[name]))
+    time.sleep(8)
+    sending = [replay(servers, one, "6") for one in patients]
+    time.sleep(4)
+    for name in ("window-2", "infer"):
+        os.kill(chain.children[name].process.pid, signal.SIGKILL)
+    assert [one.wait(120) for one in sending] == [0, 0, 0]
+    for one in patients:
+        wanted = truth(tmp_path / one, one)
+        assert servers.wait_for(one, len(wanted)) == wanted
+
+
 @pytest.mark.parametrize("server", ["kafka", "influx"])
 def test_a_server_that_is_away_costs_time_and_nothing_else(servers, chain, tmp_path, server):
     patient = f"away-{server}"
