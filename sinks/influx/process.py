@@ -16,6 +16,7 @@ from sinks.influx.lines import alert_lines, device_lines, estimate_lines, lag_li
 from sinks.influx.writer import Writer
 from sinks.metrics import CONFIRMED_AFTER, REFUSED_LINES
 from sinks.settings import InfluxSettings
+from stream.errors import BrokerUnavailable
 from stream.kafka import (
     ALERTS,
     CONTRACTS,
@@ -82,13 +83,18 @@ async def run(settings: InfluxSettings, kafka: KafkaSettings, stop: asyncio.Even
 
 async def _watch_lag(writer: Writer, kafka: KafkaSettings) -> None:
     """An extra: a broker that does not tell (the embedded one) costs the lag, and nothing else."""
-    try:
-        async with LagReader(kafka) as reader:
-            while True:
-                await writer.write(lag_lines(await reader.read(), time.time_ns()))
-                await asyncio.sleep(_LAG_EVERY_S)
-    except (KafkaError, AttributeError, OSError) as error:
-        log.info("no consumer lag from this broker: %s", error)
+    while True:
+        try:
+            async with LagReader(kafka) as reader:
+                while True:
+                    await writer.write(lag_lines(await reader.read(), time.time_ns()))
+                    await asyncio.sleep(_LAG_EVERY_S)
+        except AttributeError:
+            log.info("this broker does not tell consumer lag")
+            return
+        except (KafkaError, BrokerUnavailable, OSError) as error:
+            log.debug("no consumer lag for now: %s", error)
+            await asyncio.sleep(_LAG_EVERY_S)
 
 
 def _measure(records: list[Record]) -> None:
