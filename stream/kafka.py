@@ -53,6 +53,7 @@ __all__ = [
     "Publisher",
     "Record",
     "Reject",
+    "backoff",
     "connect",
     "consume",
     "latest_by_key",
@@ -186,7 +187,7 @@ class Publisher:
 
     async def _send(self, topic: str, value: bytes, key: bytes | None, headers: tuple) -> None:
         assert self._producer is not None, "used outside its context"
-        for wait_s in _backoff():
+        for wait_s in backoff():
             try:
                 await self._producer.send_and_wait(topic, value, key, headers=list(headers))
             except MessageSizeTooLargeError:
@@ -307,7 +308,7 @@ async def _consumer(
 async def connect(settings: KafkaSettings, make: Callable[[], Any]) -> Any:
     """Start a client, trying again while the broker is away. Raises BrokerUnavailable when the patience is over."""
     waited_s = 0.0
-    for wait_s in _backoff():
+    for wait_s in backoff():
         client = make()
         try:
             await client.start()
@@ -345,7 +346,7 @@ async def _set_aside(publisher: Publisher | None, record: Record, error: str) ->
 
 
 async def _commit(consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
-    for wait_s in _backoff():
+    for wait_s in backoff():
         try:
             await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError):
@@ -376,7 +377,7 @@ def _decoded(record: Record, kind: type) -> Record:
     return replace(record, message=decode(record.value, kind))
 
 
-def _backoff(first_s: float = 0.2, most_s: float = 5.0) -> Iterable[float]:
+def backoff(first_s: float = 0.2, most_s: float = 5.0) -> Iterable[float]:
     """Endless waits, doubling, with jitter so that a fleet does not come back in step."""
     wait_s = first_s
     while True:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.kafka import KafkaSettings, connect
 
@@ -32,8 +33,6 @@ class LagReader:
         self._consumer: Any = None
 
     async def __aenter__(self) -> LagReader:
-        from aiokafka.admin import AIOKafkaAdminClient
-
         options = self._kafka.client_options()
         self._admin = await connect(self._kafka, lambda: AIOKafkaAdminClient(**options))
         self._consumer = await connect(self._kafka, lambda: AIOKafkaConsumer(**options))

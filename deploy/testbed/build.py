@@ -45,9 +45,9 @@ def missing_tools() -> dict[str, list[str]]:
     return {server: tools for server, tools in lacking.items() if tools}
 
 
-def kafka_libraries(say: Say, cache: Path | None = None) -> Path:
+def kafka_libraries(say: Say) -> Path:
     """Folder of Kafka's jar files. Raises BuildFailed."""
-    target = (cache or cache_folder()) / f"kafka-{KAFKA}"
+    target = cache_folder() / f"kafka-{KAFKA}"
     if target.exists():
         return target
     _need("Kafka")
@@ -60,9 +60,9 @@ def kafka_libraries(say: Say, cache: Path | None = None) -> Path:
     return target
 
 
-def influxd(say: Say, cache: Path | None = None) -> Path:
+def influxd(say: Say) -> Path:
     """The InfluxDB server's binary. Raises BuildFailed."""
-    target = (cache or cache_folder()) / f"influxdb-{INFLUXDB}"
+    target = cache_folder() / f"influxdb-{INFLUXDB}"
     if target.exists():
         return target / "influxd"
     _need("InfluxDB")

@@ -77,7 +77,7 @@ class _Process:
             pid if not command.exists() or self.name in command.read_bytes().decode(errors="replace").lower() else None
         )
 
-    def start(self, command: list[str], environment: dict[str, str] | None = None) -> subprocess.Popen:
+    def start(self, command: list[str]) -> subprocess.Popen:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
@@ -86,7 +86,6 @@ class _Process:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                env={**os.environ, **(environment or {})},
             )
         self._pid_file.write_text(str(process.pid))
         return process

@@ -16,16 +16,16 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from sinks.influx import queries
 from sinks.settings import InfluxSettings
-from stream.messages import LEADS
+from sinks.wfdb_writer import LABEL
+from stream.messages import GRID_FS_HZ, LEADS
 
 __all__ = ["DATA_SOURCE_UID", "FOLDER_UID", "LIVE_UID", "OPERATIONS_UID", "dashboards", "flux_of"]
 
 DATA_SOURCE_UID, FOLDER_UID = "p2es-influx", "p2es"
 LIVE_UID, OPERATIONS_UID = "p2es-live", "p2es-operations"
-LABEL = "Estimated from PPG. Not for diagnosis."
 
 _SOURCE = model.DataSourceRef(type_val="influxdb", uid=DATA_SOURCE_UID)
-_LIVE_S, _FS_HZ = 10, 128
+_LIVE_S = 10
 _MILLIVOLTS = 1.5
 
 
@@ -150,7 +150,7 @@ def _lines(
         .fill_opacity(0)
         .show_points(common_model.VisibilityMode.NEVER)
         .span_nulls(False)
-        .max_data_points(4 * _LIVE_S * _FS_HZ)
+        .max_data_points(4 * _LIVE_S * GRID_FS_HZ)
         .legend(common.VizLegendOptions().show_legend(len(flux) > 1))
     )
     if limits is not None:

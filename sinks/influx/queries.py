@@ -70,8 +70,7 @@ def patients_flux(bucket: str) -> str:
 def latency_flux(bucket: str, quantile: float) -> str:
     """Quantile over all patients of window close to estimate, by 10 s."""
     return (
-        _from(bucket, "latency")
-        + '  |> filter(fn: (r) => r._field == "window_to_estimate_ms")\n'
+        _field(bucket, "latency", "window_to_estimate_ms")
         + "  |> group()\n"
         + f"  |> aggregateWindow(every: 10s, fn: (column, tables=<-) => tables |> quantile(q: {quantile}), "
         + "createEmpty: false)\n"
@@ -81,8 +80,7 @@ def latency_flux(bucket: str, quantile: float) -> str:
 def windows_flux(bucket: str) -> str:
     """Estimated windows a minute, by patient."""
     return (
-        _from(bucket, "segments")
-        + '  |> filter(fn: (r) => r._field == "quality")\n'
+        _field(bucket, "segments", "quality")
         + '  |> group(columns: ["patient"])\n'
         + "  |> aggregateWindow(every: 1m, fn: count, createEmpty: false)\n"
     )
@@ -91,8 +89,7 @@ def windows_flux(bucket: str) -> str:
 def abstained_flux(bucket: str) -> str:
     """Share of time abstained, by patient and minute."""
     return (
-        _from(bucket, "segments")
-        + '  |> filter(fn: (r) => r._field == "abstained_s")\n'
+        _field(bucket, "segments", "abstained_s")
         + '  |> group(columns: ["patient"])\n'
         + "  |> aggregateWindow(every: 1m, fn: sum, createEmpty: false)\n"
         + "  |> map(fn: (r) => ({r with _value: r._value / 60.0}))\n"
@@ -102,8 +99,7 @@ def abstained_flux(bucket: str) -> str:
 def lag_flux(bucket: str) -> str:
     """Messages each consumer group is behind, by topic."""
     return (
-        _from(bucket, "lag")
-        + '  |> filter(fn: (r) => r._field == "messages")\n'
+        _field(bucket, "lag", "messages")
         + '  |> group(columns: ["reader", "topic"])\n'
         + '  |> keep(columns: ["_time", "_value", "reader", "topic"])\n'
     )
@@ -112,8 +108,7 @@ def lag_flux(bucket: str) -> str:
 def devices_flux(bucket: str, field: str) -> str:
     """gaps or drops, as the devices count them."""
     return (
-        _from(bucket, "devices")
-        + f'  |> filter(fn: (r) => r._field == "{field}")\n'
+        _field(bucket, "devices", field)
         + '  |> group(columns: ["device"])\n'
         + '  |> keep(columns: ["_time", "_value", "device"])\n'
     )
@@ -141,6 +136,10 @@ def downsample_flux(settings: InfluxSettings) -> str:
 
 def _from(bucket: str, measurement: str) -> str:
     return f'from(bucket: "{bucket}")\n  |> {_RANGE}\n  |> filter(fn: (r) => r._measurement == "{measurement}")\n'
+
+
+def _field(bucket: str, measurement: str, field: str) -> str:
+    return _from(bucket, measurement) + f'  |> filter(fn: (r) => r._field == "{field}")\n'
 
 
 def _patient(bucket: str, measurement: str, field: str) -> str:

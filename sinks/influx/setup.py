@@ -82,21 +82,16 @@ def _organisation(client: InfluxDBClient, settings: InfluxSettings, say: Callabl
 def _bucket(client: InfluxDBClient, org: Organization, name: str, keep_s: int, say: Callable[[str], None]) -> Bucket:
     rules = [BucketRetentionRules(type="expire", every_seconds=keep_s)] if keep_s else []
     api = client.buckets_api()
-    found = api.find_buckets(org=org.name, name=name).buckets if _has_bucket(client, org, name) else []
-    if not found:
+    bucket = next((one for one in api.find_buckets_iter(org=org.name) if one.name == name), None)
+    if bucket is None:
         say(f"bucket {name} made, kept {_period(keep_s)}")
         return api.create_bucket(bucket_name=name, retention_rules=rules, org=org)
-    bucket = found[0]
     known = sum(rule.every_seconds for rule in bucket.retention_rules or [])
     if known != keep_s:
         bucket.retention_rules = rules
         say(f"bucket {name}: kept {_period(keep_s)} instead of {_period(known)}")
         bucket = api.update_bucket(bucket=bucket)
     return bucket
-
-
-def _has_bucket(client: InfluxDBClient, org: Organization, name: str) -> bool:
-    return any(one.name == name for one in client.buckets_api().find_buckets_iter(org=org.name))
 
 
 def _period(seconds: int) -> str:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,12 +26,13 @@ from influxdb_client.rest import ApiException
 from sinks.errors import DatabaseRefused
 from sinks.metrics import RETRIES, WRITE_SECONDS, WRITTEN_LINES
 from sinks.settings import InfluxSettings
+from stream.kafka import backoff
 
 __all__ = ["Refused", "Writer"]
 
 log = logging.getLogger(__name__)
 
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 30.0
+_LONGEST_WAIT_S = 30.0
 _MOST_REFUSED = 64  # of one batch: beyond, the rest of it is refused unseen rather than sent line by line
 _NOTHING = "# nothing"  # a comment is a valid batch of no lines
 _FATAL = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
@@ -99,8 +99,8 @@ class Writer:
     async def _send(self, part: list[str]) -> str | None:
         """None when confirmed, a reason when this must be sent in smaller pieces. Waits while the database is away."""
         assert self._client is not None, "used outside its context"
-        wait_s, away = _FIRST_WAIT_S, False
-        while True:
+        away = False
+        for wait_s in backoff(0.2, _LONGEST_WAIT_S):
             begun_s, asked_s = time.monotonic(), None
             try:
                 confirmed = await self._client.write_api().write(self._settings.bucket, record="\n".join(part))
@@ -124,8 +124,8 @@ class Writer:
             if not away:
                 log.warning("InfluxDB does not take data (%s); waiting for it, nothing is lost", reason)
             away = True
-            await asyncio.sleep(asked_s if asked_s is not None else wait_s * random.uniform(0.5, 1.0))
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+            await asyncio.sleep(wait_s if asked_s is None else asked_s)
+        raise AssertionError("the back-off never ends")
 
     def _explain(self, error: ApiException) -> str:
         settings = self._settings

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from sinks.errors import PortInUse
+from sinks.metrics import PAGES
 from sinks.monitor.state import Message, MonitorState
 from sinks.settings import MonitorSettings
 from sinks.wfdb_writer import LABEL
@@ -90,7 +91,11 @@ class Monitor:
                 queue.put_nowait(text)
             except asyncio.QueueFull:
                 log.warning("a page is too slow and is cut off; it will connect again")
-                self._pages.pop(page, None)
+                self._forget(page)
+
+    def _forget(self, page: web.WebSocketResponse) -> None:
+        self._pages.pop(page, None)
+        PAGES.set(len(self._pages))
 
     async def _index(self, _: web.Request) -> web.StreamResponse:
         return web.FileResponse(str(files("sinks.monitor") / "page" / "index.html"))
@@ -108,13 +113,14 @@ class Monitor:
         hello: dict[str, Any] = {"kind": "hello", "label": LABEL, "messages": self._state.snapshot()}
         await page.send_str(json.dumps(hello, separators=(",", ":")))
         self._pages[page] = queue
+        PAGES.set(len(self._pages))
         sending = asyncio.create_task(self._feed(page, queue))
         try:
             async for message in page:  # pages only listen; this ends when they leave
                 if message.type == WSMsgType.ERROR:
                     break
         finally:
-            self._pages.pop(page, None)
+            self._forget(page)
             sending.cancel()
         return page
 
