@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from deploy.commands import (
     generate,
     infer,
     influx,
+    load,
     monitor,
     record,
     replay,
@@ -29,6 +29,7 @@ from deploy.commands import (
     window,
 )
 from deploy.errors import DeployError
+from deploy.logs import FORMATS, set_up_logging
 from deploy.settings import read_settings
 from inference.errors import InferenceError
 from ingest.errors import IngestError
@@ -56,6 +57,7 @@ for _name, _module in {
     "monitor": monitor,
     "settings": settings,
     "doctor": doctor,
+    "load": load,
     "train": train,
     "evaluate": evaluate,
 }.items():
@@ -76,16 +78,15 @@ def _options(
     settings_file: Annotated[Path | None, typer.Option("--settings", help="p2es.toml here when left out")] = None,
     put: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="one setting")] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info",
+    log_format: Annotated[str, typer.Option(help="text, or json for a log collector")] = "text",
     debug: Annotated[bool, typer.Option(help="show the traceback of an error")] = False,
 ) -> None:
     """Every stage is a process of its own; `demo` runs them all on an embedded broker."""
     if log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise typer.BadParameter("debug, info, warning or error", param_hint="--log-level")
-    logging.basicConfig(
-        level=log_level.upper(), format=f"%(asctime)s %(levelname)s {context.invoked_subcommand} %(name)s: %(message)s"
-    )
-    for noisy in ("aiokafka", "faust", "mode"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what matters we say ourselves
+    if log_format not in FORMATS:
+        raise typer.BadParameter("text or json", param_hint="--log-format")
+    set_up_logging(log_level, log_format, context.invoked_subcommand or "")
     pairs = [one.partition("=") for one in put or ()]
     if any(not sign for _, sign, _ in pairs):
         raise typer.BadParameter("KEY=VALUE, as in infer.engine.calls=4", param_hint="--set")

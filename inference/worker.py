@@ -22,6 +22,7 @@ __all__ = ["problem_of", "run", "skipped", "stale"]
 
 log = logging.getLogger(__name__)
 _BATCHES = 4  # asked of the broker at once
+_GATHER_MS = 100  # a batch costs the same whether it is full or not, and takes about so long
 
 
 def problem_of(segment: PpgSegment) -> str | None:
@@ -100,6 +101,7 @@ async def run(settings: WorkerSettings, kafka: KafkaSettings, stop: asyncio.Even
             stop=stop,
             max_records=_BATCHES * settings.engine.batch,
             poll_ms=50,
+            gather_ms=_GATHER_MS,
         )
 
 

@@ -124,7 +124,7 @@ def _make_app(kafka: KafkaSettings, folder: str) -> faust.App:
         broker_session_timeout=6.0,
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=6.0,
-        broker_commit_interval=0.2,
+        broker_commit_interval=1.0,
         stream_wait_empty=False,
         web_enabled=False,
         autodiscover=False,

@@ -24,7 +24,7 @@ _PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -120,11 +120,13 @@ def _alive(pid: int) -> bool:
 
 @dataclass(slots=True)
 class KafkaServer:
-    """One Kafka broker with its controller. folder: of its data and log; libraries: of the jar files."""
+    """One Kafka broker with its controller. folder: of its data and log; libraries: of the jar files. advertised: the
+    port it tells clients to use, of a proxy before it; its own when None."""
 
     folder: Path
     libraries: Path
     port: int
+    advertised: int | None = None
     process: _Process = field(init=False)
 
     def __post_init__(self) -> None:
@@ -133,7 +135,7 @@ class KafkaServer:
     @property
     def bootstrap(self) -> str:
         """What kafka.bootstrap is set to."""
-        return f"127.0.0.1:{self.port}"
+        return f"127.0.0.1:{self.advertised or self.port}"
 
     def start(self) -> None:
         """Start it (formatting its storage the first time) and return when it answers. Raises ServerFailed."""
@@ -143,7 +145,8 @@ class KafkaServer:
         classpath = f"{self.libraries.absolute()}/*"
         if not data.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            config.write_text(_PROPERTIES.format(port=self.port, controller=free_port(), data=data.absolute()))
+            ports = {"port": self.port, "controller": free_port(), "advertised": self.advertised or self.port}
+            config.write_text(_PROPERTIES.format(**ports, data=data.absolute()))
             identity = secrets.token_urlsafe(16)
             done = subprocess.run(
                 ["java", "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", identity, "-c", str(config)],

@@ -14,7 +14,7 @@ from deploy.testbed.versions import INFLUXDB, KAFKA
 from sinks.influx.setup import set_up
 from stream.topics import make_topics
 
-__all__ = ["bring_down", "bring_up", "report"]
+__all__ = ["bring_down", "bring_up", "report", "server_pids"]
 
 Say = Callable[[str], None]
 _KAFKA_PORT, _INFLUX_PORT = 19092, 18086  # not the servers' own: a Kafka of yours may be running
@@ -58,6 +58,14 @@ def report(say: Say) -> bool:
     for name, tools in missing_tools().items():
         say(f"{name} cannot be built here: {', '.join(tools)} missing")
     return all(running.values())
+
+
+def server_pids(settings: Settings) -> dict[str, int]:
+    """Of the testbed's servers that these settings point at."""
+    known = _known()
+    addresses = {"Kafka": settings.kafka.bootstrap, "InfluxDB": settings.influx.url}
+    found = {name: server.process.pid() for name, server in known.items() if str(server.port) in addresses[name]}
+    return {name: pid for name, pid in found.items() if pid is not None}
 
 
 def _folder() -> Path:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingest.errors import BadRecording
-from ingest.recordings import csv_format, polar_format, session_format, wfdb_format
-from ingest.recordings.recording import Recording, ReferenceLeads, first_seconds
+from ingest.recordings import csv_format, edf_format, polar_format, session_format, wfdb_format
+from ingest.recordings.recording import Recording, ReferenceLeads, first_seconds, repeated
 
-__all__ = ["FORMATS", "Recording", "ReferenceLeads", "first_seconds", "read_recording"]
+__all__ = ["FORMATS", "Recording", "ReferenceLeads", "first_seconds", "read_recording", "repeated"]
 
-FORMATS = (session_format, polar_format, csv_format, wfdb_format)  # asked in this order
+FORMATS = (session_format, polar_format, csv_format, edf_format, wfdb_format)  # asked in this order
 
 
 def read_recording(path: Path, channel: str | None = None, fs_hz: float | None = None) -> Recording:
@@ -28,6 +28,6 @@ def read_recording(path: Path, channel: str | None = None, fs_hz: float | None =
     if not path.exists():
         raise BadRecording(f"{path}: no such recording")
     raise BadRecording(
-        f"{path}: not a known kind of recording; WFDB (.hea with .dat), CSV (.csv, .tsv), "
+        f"{path}: not a known kind of recording; WFDB (.hea with .dat), EDF (.edf, .bdf), CSV (.csv, .tsv), "
         "Polar Sensor Logger (.txt) and recorded sessions can be read"
     )

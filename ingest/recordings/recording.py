@@ -11,7 +11,16 @@ import numpy as np
 from ingest.errors import BadRecording
 from stream.messages import LEADS, Demographics
 
-__all__ = ["Recording", "ReferenceLeads", "as_counts", "checked", "choose_channel", "first_seconds", "lead_name"]
+__all__ = [
+    "Recording",
+    "ReferenceLeads",
+    "as_counts",
+    "checked",
+    "choose_channel",
+    "first_seconds",
+    "lead_name",
+    "repeated",
+]
 
 MIN_FS_HZ, MAX_FS_HZ = 20.0, 1000.0
 _LEADS = {name.upper(): name for name in LEADS} | {"MLII": "II", "V": "V", "MCL": "MCL", "MCL1": "MCL1"}
@@ -75,6 +84,16 @@ def first_seconds(recording: Recording, seconds: float) -> Recording:
         truth = replace(truth, samples_mv=truth.samples_mv[: math.ceil(seconds * truth.fs_hz)])
     cut = replace(recording, times_ns=recording.times_ns[:stop], samples=recording.samples[:stop], reference=truth)
     return checked(replace(cut, length_ns=int(cut.times_ns[-1]) if stop else 0))
+
+
+def repeated(recording: Recording, seconds: float) -> Recording:
+    """The recording's PPG again and again, for at least `seconds`, joined without a gap; a true ECG is left out."""
+    period_ns = recording.length_ns + round(1e9 / recording.fs_hz)
+    turns = math.ceil(seconds * 1e9 / period_ns)
+    times = recording.times_ns + period_ns * np.arange(turns)[:, None]
+    samples = np.tile(recording.samples, turns)
+    length_ns = turns * period_ns - round(1e9 / recording.fs_hz)
+    return replace(recording, times_ns=times.ravel(), samples=samples, length_ns=length_ns, reference=None)
 
 
 def choose_channel(name: str, there: list[str], wanted: str | None, usual: tuple[str, ...]) -> int:

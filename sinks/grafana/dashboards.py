@@ -95,10 +95,14 @@ def _live(bucket: str) -> dashboard.Dashboard:
 
 def _operations(bucket: str) -> dashboard.Dashboard:
     board = _board("p2es: operations", OPERATIONS_UID, "now-30m", "10s")
-    latency = {name: queries.latency_flux(bucket, q) for name, q in (("A", 0.5), ("B", 0.99))}
+
+    def latency(field: str) -> dict[str, str]:
+        return {name: queries.latency_flux(bucket, field, q) for name, q in (("A", 0.5), ("B", 0.99))}
+
     for title, unit, flux in (
         ("Consumer lag (messages)", "short", {"A": queries.lag_flux(bucket)}),
-        ("Window close to estimate, median and 99 %", "ms", latency),
+        ("Window close to estimate, median and 99 %", "ms", latency("window_to_estimate_ms")),
+        ("Window close to confirmed write, median and 99 %", "ms", latency("window_to_write_ms")),
         ("Windows a minute by patient", "short", {"A": queries.windows_flux(bucket)}),
         ("Share of time abstained", "percentunit", {"A": queries.abstained_flux(bucket)}),
         ("Device gaps", "short", {"A": queries.devices_flux(bucket, "gaps")}),

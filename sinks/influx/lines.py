@@ -1,5 +1,6 @@
 """Messages as InfluxDB line protocol. Pure, and the same message always gives the same bytes: what is written twice is
 there once. Times are event time in nanoseconds on the sample grid; nothing here looks at a clock.
+A latency point names its estimate by window_ns, the start of what it owns; window_to_write_ms comes within seconds.
 
 | measurement | tags | fields | one point |
 |---|---|---|---|
@@ -7,7 +8,7 @@ there once. Times are event time in nanoseconds on the sample grid; nothing here
 | ppg | patient, device | value: conditioned PPG, source units | each measured sample of the 128 Hz grid |
 | segments | patient, device | quality, confidence, abstained_s, reason, model, steps, session | each window |
 | vitals | patient, device | heart_rate, rr_ms, quality, confidence, abstained | each full second |
-| latency | patient, device | window_to_estimate_ms | each estimate, at the wall clock of its making |
+| latency | patient, device | window_ns, window_to_estimate_ms, window_to_write_ms | each estimate, at the wall clock |
 | devices | patient, device | state, gaps, drops, battery_percent, rssi_dbm, fs_hz | each status of a device |
 | late | patient, device | samples | each chunk that came too late, at its own time |
 | lag | reader, topic | messages | each look at the broker, at the wall clock |
@@ -24,7 +25,7 @@ import numpy as np
 from stream.lag import Lag
 from stream.messages import ABSTAINED_UV, GRID_STEP_NS, LEADS, Alert, DeviceStatus, EcgSegment, PpgChunk, PpgSegment
 
-__all__ = ["alert_lines", "device_lines", "estimate_lines", "lag_lines", "late_lines", "pulse_lines"]
+__all__ = ["alert_lines", "confirmed_lines", "device_lines", "estimate_lines", "lag_lines", "late_lines", "pulse_lines"]
 
 _SECOND_NS = 1_000_000_000
 Value = float | int | str | bool | None
@@ -50,8 +51,13 @@ def estimate_lines(segment: EcgSegment) -> list[str]:
             },
             segment.start_ns,
         ),
-        *_latency(segment, _series("latency", who)),
+        *_latency(segment, "window_to_estimate_ms", segment.stages_ns.get("inferred")),
     ]
+
+
+def confirmed_lines(segment: EcgSegment, at_ns: int) -> list[str]:
+    """Into the latency point of an estimate: when its other lines were confirmed."""
+    return list(_latency(segment, "window_to_write_ms", at_ns))
 
 
 def pulse_lines(segment: PpgSegment) -> list[str]:
@@ -124,11 +130,12 @@ def _latest_interval(segment: EcgSegment, at_ns: int) -> float | None:
     return float(segment.rr_ms[beats[-1]]) if len(beats) and len(segment.rr_ms) else None
 
 
-def _latency(segment: EcgSegment, series: str) -> Iterator[str]:
+def _latency(segment: EcgSegment, field: str, until_ns: int | None) -> Iterator[str]:
     marks = segment.stages_ns
-    if "closed" in marks and "inferred" in marks:
-        took_ms = (marks["inferred"] - marks["closed"]) / 1e6
-        yield _line(series, {"window_to_estimate_ms": took_ms}, marks["inferred"])
+    if "closed" in marks and "inferred" in marks and until_ns is not None:
+        series = _series("latency", {"patient": segment.patient, "device": segment.device})
+        took_ms = (until_ns - marks["closed"]) / 1e6
+        yield _line(series, {"window_ns": segment.start_ns, field: took_ms}, marks["inferred"])
 
 
 def _line(series: str, fields: Mapping[str, Value], at_ns: int) -> str:

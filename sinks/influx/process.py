@@ -7,12 +7,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from sinks.influx.lines import alert_lines, device_lines, estimate_lines, lag_lines, late_lines, pulse_lines
+from sinks.influx.lines import (
+    alert_lines,
+    confirmed_lines,
+    device_lines,
+    estimate_lines,
+    lag_lines,
+    late_lines,
+    pulse_lines,
+)
 from sinks.influx.writer import Writer
 from sinks.metrics import CONFIRMED_AFTER, REFUSED_LINES
 from sinks.settings import InfluxSettings
@@ -30,6 +39,7 @@ from stream.kafka import (
     consume,
 )
 from stream.lag import LagReader
+from stream.messages import EcgSegment
 
 __all__ = ["LINES", "run"]
 
@@ -43,14 +53,15 @@ LINES: dict[str, Callable[[Any], list[str]]] = {
     ALERTS: alert_lines,
 }
 _RECORDS = 64  # of one poll: about 10,000 lines
-_LAG_EVERY_S = 5.0
+_REPORT_EVERY_S, _LAST_WORD_S = 5.0, 2.0
 
 
 async def run(settings: InfluxSettings, kafka: KafkaSettings, stop: asyncio.Event) -> None:
     """Write until `stop`. Raises DatabaseRefused with nothing committed, BrokerUnavailable, WrongTopics."""
     async with Publisher(kafka) as publisher, Writer(settings) as writer:
         await writer.check()
-        watching = asyncio.create_task(_watch_lag(writer, kafka))
+        confirmed: list[str] = []
+        reporting = asyncio.create_task(_report(writer, kafka, confirmed))
 
         async def process(records: list[Record]) -> None:
             lines: list[str] = []
@@ -65,7 +76,7 @@ async def run(settings: InfluxSettings, kafka: KafkaSettings, stop: asyncio.Even
                 refused.setdefault(owners[one.number], f"{one.reason} ({lines[one.number][:120]})")
             for number, reason in refused.items():
                 await publisher.dead_letter(records[number], reason)
-            _measure(records)
+            confirmed.extend(_confirmed(records))
 
         try:
             await consume(
@@ -78,27 +89,31 @@ async def run(settings: InfluxSettings, kafka: KafkaSettings, stop: asyncio.Even
                 max_records=_RECORDS,
             )
         finally:
-            watching.cancel()
+            reporting.cancel()
+            with suppress(TimeoutError):  # a database that is away must not keep us
+                await asyncio.wait_for(writer.write(confirmed), _LAST_WORD_S)
 
 
-async def _watch_lag(writer: Writer, kafka: KafkaSettings) -> None:
-    """An extra: a broker that does not tell (the embedded one) costs the lag, and nothing else."""
-    while True:
-        try:
-            async with LagReader(kafka) as reader:
-                while True:
-                    await writer.write(lag_lines(await reader.read(), time.time_ns()))
-                    await asyncio.sleep(_LAG_EVERY_S)
-        except AttributeError:
-            log.info("this broker does not tell consumer lag")
-            return
-        except (KafkaError, BrokerUnavailable, OSError) as error:
-            log.debug("no consumer lag for now: %s", error)
-            await asyncio.sleep(_LAG_EVERY_S)
+async def _report(writer: Writer, kafka: KafkaSettings, confirmed: list[str]) -> None:
+    """What is known of the work itself, every few seconds: latencies and, where the broker tells, consumer lag."""
+    async with AsyncExitStack() as opened:
+        reader: LagReader | None = None
+        while True:
+            await asyncio.sleep(_REPORT_EVERY_S)
+            known = len(confirmed)
+            lines = confirmed.copy()
+            try:
+                reader = reader or await opened.enter_async_context(LagReader(kafka))
+                lines += lag_lines(await reader.read(), time.time_ns())
+            except (KafkaError, BrokerUnavailable, OSError, AttributeError) as error:
+                log.debug("no consumer lag for now: %s", error)  # the embedded broker never tells
+            await writer.write(lines)
+            del confirmed[:known]
 
 
-def _measure(records: list[Record]) -> None:
+def _confirmed(records: list[Record]) -> Iterator[str]:
     now_ns = time.time_ns()
     for record in records:
-        if record.topic == ECG_SEGMENTS and "closed" in record.message.stages_ns:
+        if isinstance(record.message, EcgSegment) and "closed" in record.message.stages_ns:
             CONFIRMED_AFTER.observe((now_ns - record.message.stages_ns["closed"]) / 1e9)
+            yield from confirmed_lines(record.message, now_ns)

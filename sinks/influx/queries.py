@@ -10,6 +10,7 @@ from stream.messages import LEADS
 __all__ = [
     "TASK",
     "abstained_flux",
+    "abstentions_flux",
     "alerts_flux",
     "devices_flux",
     "downsample_flux",
@@ -19,6 +20,8 @@ __all__ = [
     "patients_flux",
     "pulse_flux",
     "quality_flux",
+    "sample_counts_flux",
+    "timings_flux",
     "vital_flux",
     "windows_flux",
 ]
@@ -67,10 +70,10 @@ def patients_flux(bucket: str) -> str:
     return f'import "influxdata/influxdb/schema"\nschema.tagValues(bucket: "{bucket}", tag: "patient", start: -1h)\n'
 
 
-def latency_flux(bucket: str, quantile: float) -> str:
-    """Quantile over all patients of window close to estimate, by 10 s."""
+def latency_flux(bucket: str, field: str, quantile: float) -> str:
+    """Quantile over all patients of window_to_estimate_ms or window_to_write_ms, by 10 s."""
     return (
-        _field(bucket, "latency", "window_to_estimate_ms")
+        _field(bucket, "latency", field)
         + "  |> group()\n"
         + f"  |> aggregateWindow(every: 10s, fn: (column, tables=<-) => tables |> quantile(q: {quantile}), "
         + "createEmpty: false)\n"
@@ -114,28 +117,52 @@ def devices_flux(bucket: str, field: str) -> str:
     )
 
 
+def abstentions_flux(bucket: str, prefix: str) -> str:
+    """How long each window abstained, of patients whose id begins with prefix."""
+    return _of_many(bucket, "segments", prefix, "abstained_s") + '  |> keep(columns: ["_time", "_value", "patient"])\n'
+
+
+def sample_counts_flux(bucket: str, prefix: str) -> str:
+    """Samples of lead II by patient."""
+    return _of_many(bucket, "ecg12", prefix, "II") + '  |> group(columns: ["patient"])\n  |> count()\n'
+
+
+def timings_flux(bucket: str, prefix: str) -> str:
+    """Every latency point with its fields side by side."""
+    columns = '["_time", "patient", "window_ns", "window_to_estimate_ms", "window_to_write_ms"]'
+    return (
+        _of_many(bucket, "latency", prefix)
+        + '  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")\n'
+        + f"  |> keep(columns: {columns})\n"
+    )
+
+
 def downsample_flux(settings: InfluxSettings) -> str:
     """Minimum, maximum and mean of each lead by whole second, and the vitals as they are.
 
-    What comes within ten minutes is taken in; doing it again writes the same points."""
+    What comes within a minute is taken in; doing it again writes the same points. Each pipeline has a source of its
+    own: only then the storage engine aggregates itself, which is 7 times faster than Flux doing it."""
     leads = " or ".join(f'r._field == "{lead}"' for lead in LEADS)
     out = f'import "date"\n\noption task = {{name: "{TASK}", every: 1m}}\n\n'
-    out += "begin = date.truncate(t: -10m, unit: 1s)\nend = date.truncate(t: now(), unit: 1s)\n"
-    out += f'leads = from(bucket: "{settings.bucket}")\n  |> range(start: begin, stop: end)\n'
-    out += f'  |> filter(fn: (r) => r._measurement == "ecg12" and ({leads}))\n'
+    out += "begin = date.truncate(t: -2m, unit: 1s)\nend = date.truncate(t: now(), unit: 1s)\n"
+    source = f'\nfrom(bucket: "{settings.bucket}")\n  |> range(start: begin, stop: end)\n'
     for name in ("min", "max", "mean"):
-        whole = "" if name != "mean" else "  |> map(fn: (r) => ({r with _value: float(v: r._value)}))\n"
-        out += f'\nleads\n{whole}  |> aggregateWindow(every: 1s, fn: {name}, createEmpty: false, timeSrc: "_start")\n'
+        out += source + f'  |> filter(fn: (r) => r._measurement == "ecg12" and ({leads}))\n'
+        out += f'  |> aggregateWindow(every: 1s, fn: {name}, createEmpty: false, timeSrc: "_start")\n'
         out += f'  |> set(key: "_measurement", value: "ecg12_{name}")\n'
         out += f'  |> to(bucket: "{settings.archive_bucket}")\n'
-    out += f'\nfrom(bucket: "{settings.bucket}")\n  |> range(start: begin, stop: end)\n'
-    out += '  |> filter(fn: (r) => r._measurement == "vitals" and r._field != "abstained")\n'
+    out += source + '  |> filter(fn: (r) => r._measurement == "vitals" and r._field != "abstained")\n'
     out += f'  |> to(bucket: "{settings.archive_bucket}")\n'
     return out
 
 
 def _from(bucket: str, measurement: str) -> str:
     return f'from(bucket: "{bucket}")\n  |> {_RANGE}\n  |> filter(fn: (r) => r._measurement == "{measurement}")\n'
+
+
+def _of_many(bucket: str, measurement: str, prefix: str, field: str | None = None) -> str:
+    only = f' and r._field == "{field}"' if field else ""
+    return _from(bucket, measurement) + f"  |> filter(fn: (r) => r.patient =~ /^{prefix}/{only})\n"
 
 
 def _field(bucket: str, measurement: str, field: str) -> str:

@@ -60,7 +60,7 @@ class Writer:
             self._settings.secret(),
             self._settings.org,
             timeout=round(1000 * self._settings.timeout_s),
-            enable_gzip=True,
+            enable_gzip=self._settings.gzip,
         )
         return self
 

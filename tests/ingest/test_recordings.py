@@ -1,9 +1,11 @@
 """Every format read, every bad file refused with one clear line."""
 
+import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyedflib
 import pytest
 import wfdb
 
@@ -51,6 +53,53 @@ def csv(folder, text, name="a.csv"):
     path = folder / name
     path.write_text(text)
     return path
+
+
+def edf(folder, **header):
+    """EDF+ of 20 s: PPG at 64 Hz and two leads at 256 Hz."""
+    path = folder / "a.edf"
+    rows = (("Pleth", "nA", 64, 0), ("ECG II", "uV", 256, 1), ("V5", "mV", 256, 2))
+    with pyedflib.EdfWriter(str(path), len(rows), pyedflib.FILETYPE_EDFPLUS) as file:
+        for name, value in header.items():
+            getattr(file, f"set{name}")(value)
+        for name, unit, rate, number in rows:
+            limits = {"physical_min": -200.0, "physical_max": 200.0, "digital_min": -32768, "digital_max": 32767}
+            file.setSignalHeader(number, {"label": name, "dimension": unit, "sample_frequency": rate, **limits})
+        for second in range(20):
+            for _, _, rate, number in rows:
+                at = second + np.arange(rate) / rate
+                file.writePhysicalSamples(100 * np.sin(2 * np.pi * (1 + number) * at))
+    return path
+
+
+def shortened(path):
+    path.write_bytes(path.read_bytes()[:-700])
+    return path
+
+
+def discontinuous(path):
+    path.write_bytes(path.read_bytes().replace(b"EDF+C", b"EDF+D", 1))
+    return path
+
+
+def test_edf_plus_with_rates_units_and_the_person(tmp_path):
+    born, begun = datetime.date(1960, 6, 1), datetime.datetime(2020, 6, 2, 10, 30, 5)
+    one = read_recording(edf(tmp_path, Birthdate=born, Sex=0, Startdatetime=begun))
+    assert (one.channel, one.fs_hz, one.unit, len(one.samples)) == ("Pleth", 64, "nA", 20 * 64)
+    assert one.t0_ns == begun.replace(tzinfo=datetime.UTC).timestamp() * 1e9
+    assert (one.demographics.age_years, one.demographics.sex) == (60, "F")
+    values = one.samples * one.scale + one.offset
+    assert np.abs(values - 100 * np.sin(2 * np.pi * one.times_ns / 1e9)).max() <= 400 / 65535
+    assert one.reference is not None
+    assert (one.reference.names, one.reference.fs_hz) == (("II", "V5"), 256)
+    assert np.abs(one.reference.samples_mv[:, 0]).max() == pytest.approx(0.1, abs=1e-4)
+    assert np.abs(one.reference.samples_mv[:, 1]).max() == pytest.approx(100, abs=0.1)
+
+
+def test_edf_of_nobody_at_no_time_says_so(tmp_path):
+    one = read_recording(edf(tmp_path, Startdatetime=datetime.datetime(1985, 1, 1)))
+    assert (one.dated, one.t0_ns) == (False, 0)
+    assert (one.demographics.age_years, one.demographics.sex) == (None, None)
 
 
 def test_csv_with_seconds_and_a_gap(tmp_path):
@@ -159,6 +208,10 @@ def bad_header(folder):
         (lambda folder: folder / "nothing", "no such recording"),
         (lambda folder: csv(folder, "hello", "a.xyz"), "not a known kind"),
         (lambda folder: csv(folder, ""), "file is empty"),
+        (lambda folder: csv(folder, "0       hello", "a.edf"), "not a whole EDF"),
+        (lambda folder: edf(folder).with_name("b.edf"), "no such recording"),
+        (lambda folder: shortened(edf(folder)), "not a whole EDF"),
+        (lambda folder: discontinuous(edf(folder)), "cannot be read; save it as continuous"),
         (lambda folder: csv(folder, "time,ppg\n"), "only a header"),
         (lambda folder: csv(folder, "time,ppg\n1,2\n1,2\n1,3\n"), "do not increase"),
         (lambda folder: csv(folder, "time,ppg\n0,1\n0.02,2\n0.04\n"), "cut off"),

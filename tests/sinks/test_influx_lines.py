@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.influx.lines import alert_lines, device_lines, estimate_lines, lag_lines, pulse_lines
+from sinks.influx.lines import alert_lines, confirmed_lines, device_lines, estimate_lines, lag_lines, pulse_lines
 from stream.lag import Lag
 from stream.messages import GRID_STEP_NS, LEADS, Abstention, Alert, Demographics, DeviceStatus, EcgSegment, PpgSegment
 
@@ -62,7 +62,10 @@ def test_vitals_stand_at_whole_seconds_with_the_interval_before():
 
 def test_latency_alone_is_measured_and_stands_at_the_wall_clock():
     (line,) = of(estimate_lines(segment()), "latency")
-    assert line == f"latency,patient=p,device=d window_to_estimate_ms=50.0 {20 * S + 50_000_000}"
+    at = 20 * S + 50_000_000
+    assert line == f"latency,patient=p,device=d window_ns={10 * S}i,window_to_estimate_ms=50.0 {at}"
+    (later,) = confirmed_lines(segment(), 20 * S + 80_000_000)
+    assert later == f"latency,patient=p,device=d window_ns={10 * S}i,window_to_write_ms=80.0 {at}"
 
 
 @given(st.integers(0, 200), st.integers(1, 56))
