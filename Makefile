@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench format clean help
+.PHONY: demo test check bench load format clean help
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -27,6 +27,9 @@ check: $(READY)  ## format, lint, types
 
 bench: $(READY)  ## time the stages against a baseline in the same run
 	$(BIN)/python -m benchmarks.stages
+
+load: $(READY)  ## how many patients this machine carries, on a real Kafka and InfluxDB
+	$(BIN)/python -m benchmarks.knee
 
 format: $(READY)  ## rewrite the layout and order the imports
 	$(BIN)/ruff format .

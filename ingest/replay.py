@@ -11,8 +11,9 @@ import json
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _HOP_NS = 2_000_000_000  # shifts are whole hops, so that the grid and the windows stay the same
 _KEEP_NS = 3600 * 1_000_000_000
+_UNDERWAY = 32
 
 
 class Sender(Protocol):
@@ -86,6 +88,31 @@ class _Progress:
     gaps: int = 0
 
 
+@dataclass(slots=True)
+class _Pipeline:
+    """Messages on their way, in order: a network that answers slowly must not slow the wearable.
+
+    The first of a topic goes alone: while the client still looks for the topic, what waits may overtake."""
+
+    sender: Sender
+    _known: set[str] = field(default_factory=set)
+    _underway: deque[asyncio.Task[None]] = field(default_factory=deque)
+
+    async def send(self, topic: str, message: object, key: str) -> None:
+        if topic not in self._known:
+            await self.sender.send(topic, message, key)
+            self._known.add(topic)
+            return
+        while len(self._underway) >= _UNDERWAY:
+            await self._underway.popleft()
+        self._underway.append(asyncio.create_task(self.sender.send(topic, message, key)))
+        await asyncio.sleep(0)  # so that it begins before the next
+
+    async def drain(self) -> None:
+        while self._underway:
+            await self._underway.popleft()
+
+
 async def replay(
     recording: Recording,
     settings: ReplaySettings,
@@ -102,6 +129,7 @@ async def replay(
     progress = _Progress(session_id(recording, shift_ns))
     heart = asyncio.create_task(_status_every_second(recording, settings, progress, sender, clock))
     sent_s = 0.0
+    pipeline = _Pipeline(sender)
     try:
         while not stop.is_set():
             first = start_ns(recording, shift_ns)
@@ -111,12 +139,13 @@ async def replay(
                     await sleep(min(wait_s, 0.5))
                 if stop.is_set():
                     break
-                await _send(message, sender, progress, clock)
+                await _send(message, pipeline, progress, clock)
             if not settings.loop:
                 break
             turn_ns = (recording.length_ns // _HOP_NS + 1) * _HOP_NS
             shift_ns, sent_s = shift_ns + turn_ns, sent_s + turn_ns / settings.speed / 1e9
             progress.session = session_id(recording, shift_ns)
+        await pipeline.drain()
     finally:
         heart.cancel()
     finished = not stop.is_set()
@@ -147,12 +176,12 @@ def _with_faults(chunks: Iterator[PpgChunk], faults: Faults) -> Iterator[PpgChun
     )
 
 
-async def _send(message: object, sender: Sender, progress: _Progress, clock: Callable[[], int]) -> None:
+async def _send(message: object, pipeline: _Pipeline, progress: _Progress, clock: Callable[[], int]) -> None:
     if isinstance(message, ReferenceEcg):
-        await sender.send(ECG_REFERENCE, message, message.device)
+        await pipeline.send(ECG_REFERENCE, message, message.device)
         return
     assert isinstance(message, PpgChunk)
-    await sender.send(PPG_CHUNKS, replace(message, received_ns=clock()), message.device)
+    await pipeline.send(PPG_CHUNKS, replace(message, received_ns=clock()), message.device)
     if message.end:
         return
     if progress.last_sample_ns is not None and message.t0_ns - progress.last_sample_ns > 1.5e9 / message.fs_hz:

@@ -14,9 +14,7 @@ __all__ = ["command"]
 
 def command(
     context: typer.Context,
-    record: Annotated[
-        Path, typer.Argument(help="WFDB, EDF, CSV, Polar Sensor Logger text, or a recorded session")
-    ],
+    record: Annotated[Path, typer.Argument(help="WFDB, EDF, CSV, Polar Sensor Logger text, or a recorded session")],
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for NAME.hea, NAME.dat and NAME.json")],
     channel: Annotated[str | None, typer.Option(help="PPG channel; PLETH or PPG when left out")] = None,
     fs: Annotated[float | None, typer.Option(help="rate in Hz of a CSV without a time column", min=0)] = None,

@@ -13,9 +13,7 @@ __all__ = ["command", "speed_factor"]
 
 def command(
     context: typer.Context,
-    record: Annotated[
-        Path, typer.Argument(help="WFDB, EDF, CSV, Polar Sensor Logger text, or a recorded session")
-    ],
+    record: Annotated[Path, typer.Argument(help="WFDB, EDF, CSV, Polar Sensor Logger text, or a recorded session")],
     channel: Annotated[str | None, typer.Option(help="PPG channel; the usual names when left out")] = None,
     fs: Annotated[float | None, typer.Option(help="rate in Hz of a CSV without a time column", min=0)] = None,
     patient: Annotated[str | None, typer.Option(help="patient id; the file's name when left out")] = None,

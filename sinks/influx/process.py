@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -61,7 +61,7 @@ async def run(settings: InfluxSettings, kafka: KafkaSettings, stop: asyncio.Even
     async with Publisher(kafka) as publisher, Writer(settings) as writer:
         await writer.check()
         confirmed: list[str] = []
-        reporting = asyncio.create_task(_report(writer, kafka, confirmed))
+        reporting = [asyncio.create_task(one) for one in (_report(writer, confirmed), _watch_lag(writer, kafka))]
 
         async def process(records: list[Record]) -> None:
             lines: list[str] = []
@@ -89,26 +89,35 @@ async def run(settings: InfluxSettings, kafka: KafkaSettings, stop: asyncio.Even
                 max_records=_RECORDS,
             )
         finally:
-            reporting.cancel()
+            for one in reporting:
+                one.cancel()
             with suppress(TimeoutError):  # a database that is away must not keep us
                 await asyncio.wait_for(writer.write(confirmed), _LAST_WORD_S)
 
 
-async def _report(writer: Writer, kafka: KafkaSettings, confirmed: list[str]) -> None:
-    """What is known of the work itself, every few seconds: latencies and, where the broker tells, consumer lag."""
-    async with AsyncExitStack() as opened:
-        reader: LagReader | None = None
-        while True:
+async def _report(writer: Writer, confirmed: list[str]) -> None:
+    """Latencies of the last seconds. What is not written when the process dies is lost: they are figures, not data."""
+    while True:
+        await asyncio.sleep(_REPORT_EVERY_S)
+        lines = confirmed.copy()
+        await writer.write(lines)
+        del confirmed[: len(lines)]
+
+
+async def _watch_lag(writer: Writer, kafka: KafkaSettings) -> None:
+    """An extra: a broker that does not tell (the embedded one) costs the lag, and nothing else."""
+    while True:
+        try:
+            async with LagReader(kafka) as reader:
+                while True:
+                    await writer.write(lag_lines(await reader.read(), time.time_ns()))
+                    await asyncio.sleep(_REPORT_EVERY_S)
+        except AttributeError:
+            log.info("this broker does not tell consumer lag")
+            return
+        except (KafkaError, BrokerUnavailable, OSError) as error:
+            log.debug("no consumer lag for now: %s", error)
             await asyncio.sleep(_REPORT_EVERY_S)
-            known = len(confirmed)
-            lines = confirmed.copy()
-            try:
-                reader = reader or await opened.enter_async_context(LagReader(kafka))
-                lines += lag_lines(await reader.read(), time.time_ns())
-            except (KafkaError, BrokerUnavailable, OSError, AttributeError) as error:
-                log.debug("no consumer lag for now: %s", error)  # the embedded broker never tells
-            await writer.write(lines)
-            del confirmed[:known]
 
 
 def _confirmed(records: list[Record]) -> Iterator[str]:

@@ -156,3 +156,30 @@ def test_the_reference_covers_the_recording(recording):
     assert end.end
     assert recording.reference is not None
     np.testing.assert_array_equal(np.concatenate([one.samples for one in chunks]), recording.reference.samples_mv)
+
+
+async def test_a_slow_network_neither_slows_the_wearable_nor_changes_the_order(recording):
+    """Each acknowledgement takes 2 s of a clock that a chunk takes 0.25 s of; the first of a topic may be overtaken."""
+    clock, stop = Clock(), asyncio.Event()
+    broker = Broker(clock, stop, 10**9)
+    quick = broker.send
+
+    async def slow(topic, message, key):
+        until_ns = clock() + 2 * S
+        if not broker.of(topic):
+            while clock() < until_ns:  # as a client does that does not know the topic yet
+                await clock.sleep(0.25)
+        await quick(topic, message, key)
+        for _ in range(20_000):
+            if clock() >= until_ns:
+                return
+            await asyncio.sleep(0)
+        clock.now_ns = until_ns  # nobody else goes on meanwhile: time does
+
+    broker.send = slow
+    begun_ns = clock()
+    await replay(replace(recording, reference=None), ReplaySettings("p", "d"), 0, broker, stop, clock, clock.sleep)
+    numbers = [one.seq for one in broker.of(PPG_CHUNKS)]
+    assert numbers == sorted(numbers)
+    assert len(numbers) > 80
+    assert (clock() - begun_ns) / S < 25

@@ -20,6 +20,10 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
     def __enter__(self):
         self._thread.start()
         server = asyncio.start_server(self._serve, "127.0.0.1", self.port)

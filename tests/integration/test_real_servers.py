@@ -1,6 +1,6 @@
 """The chain on a real Kafka and a real InfluxDB: every owned sample there once, whatever is killed or away.
 
-Run with REAL_SERVERS=1 and skipped by name without: building the servers takes minutes the first time."""
+Skipped by name where the servers can be neither found nor built; with CI set that is a failure."""
 
 import json
 import os
@@ -20,36 +20,51 @@ from deploy.generate import generate
 from deploy.settings import Settings, as_toml
 from deploy.stack.demo import DEMO_RECORDING
 from deploy.stack.supervisor import Supervisor
-from deploy.testbed.build import influxd, kafka_libraries
+from deploy.testbed.build import BuildFailed, influxd, kafka_libraries
 from deploy.testbed.servers import InfluxServer, KafkaServer, free_port
 from inference.engine import Engine
 from inference.settings import EngineSettings
+from ingest.faults import Injected, inject, parse_faults
 from ingest.recordings import first_seconds, read_recording
-from ingest.session import start_ns
+from ingest.session import ppg_chunks, start_ns
 from sinks.grafana.dashboards import dashboards, flux_of
 from stream.messages import GRID_STEP_NS, LEADS
+from tests.integration.proxy import Proxy
 
 pytestmark = pytest.mark.integration
 P2ES = [sys.executable, "-m", "deploy.cli"]
 SECONDS = 60
-STAGES = {"window": ["window"], "infer": ["infer"], "influx": ["influx", "write"]}
+STAGES = {
+    "window": ["window"],
+    "infer": ["infer"],
+    "influx": ["influx", "write"],
+    "alert": ["alert"],
+    "record": ["record"],
+}
 
 
 class Servers:
     def __init__(self, folder):
         self.folder = folder
-        self.kafka = KafkaServer(folder / "kafka", kafka_libraries(print), free_port())
+        front = free_port()
+        self.kafka = KafkaServer(folder / "kafka", kafka_libraries(print), free_port(), front)
         self.influx = InfluxServer(folder / "influx", influxd(print), free_port())
+        # every client goes through these, which are harmless unless a test says otherwise
+        self.to_kafka = Proxy(front, self.kafka.port)
+        self.to_influx = Proxy(free_port(), self.influx.port)
         self.kafka.start()
         self.influx.start()
         settings = Settings()
         self.settings = replace(
             settings,
             kafka=replace(settings.kafka, bootstrap=self.kafka.bootstrap, partitions=4),
-            influx=replace(settings.influx, url=self.influx.url, retention_h=0.0, timeout_s=2.0),
+            influx=replace(settings.influx, url=self.to_influx.url, retention_h=0.0, timeout_s=2.0),
             record=replace(settings.record, folder=folder / "recordings"),
         )
         self.file = self.write(self.settings)
+
+    def set_up(self):
+        folder = self.folder
         self.run("topics", "init")
         self.run("influx", "init", "--admin-token-file", str(self.influx.token_file), "-o", str(folder))
         influx = replace(self.settings.influx, token_file=folder / "influx-write.token")
@@ -97,10 +112,15 @@ class Servers:
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
-    if not os.environ.get("REAL_SERVERS"):
-        pytest.skip("real Kafka and InfluxDB: set REAL_SERVERS=1 (needs a JDK with Maven, Go, Rust and gcc)")
-    one = Servers(tmp_path_factory.mktemp("real"))
-    yield one
+    try:
+        one = Servers(tmp_path_factory.mktemp("real"))
+    except BuildFailed as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"real Kafka and InfluxDB: {error}")
+    with one.to_kafka, one.to_influx:
+        one.set_up()
+        yield one
     one.kafka.stop()
     one.influx.stop()
 
@@ -134,9 +154,9 @@ def truth(tmp_path, patient):
     return {first + k * GRID_STEP_NS: row.tolist() for k, row in enumerate(rows) if row[0] != -32_768}
 
 
-def replay(servers, patient, speed="20"):
+def replay(servers, patient, speed="20", *more):
     words = ("replay", str(DEMO_RECORDING), "--seconds", str(SECONDS), "--speed", speed)
-    return subprocess.Popen(servers.command(*words, "--patient", patient, "--device", f"d-{patient}"))
+    return subprocess.Popen(servers.command(*words, "--patient", patient, "--device", f"d-{patient}", *more))
 
 
 def test_every_owned_sample_is_there_once_and_a_replay_changes_no_point(servers, chain, tmp_path):
@@ -193,6 +213,79 @@ def test_a_server_that_is_away_costs_time_and_nothing_else(servers, chain, tmp_p
     assert servers.wait_for(patient, wanted, 180) == wanted
 
 
+@pytest.mark.parametrize("how", ["delay", "stalls", "resets"])
+def test_a_bad_network_costs_time_and_nothing_else(servers, chain, tmp_path, how):
+    patient = f"net-{how}"
+    wanted = truth(tmp_path, patient)
+    sending = replay(servers, patient, "6")
+    for proxy in (servers.to_kafka, servers.to_influx):
+        proxy.delay_s = 0.3 if how == "delay" else 0.0
+    try:
+        for _ in range(3):
+            time.sleep(3)
+            for proxy in (servers.to_kafka, servers.to_influx):
+                if how == "stalls":
+                    proxy.stall(5)
+                if how == "resets":
+                    proxy.reset()
+        assert sending.wait(180) == 0
+    finally:
+        servers.to_kafka.delay_s = servers.to_influx.delay_s = 0.0
+    assert servers.wait_for(patient, wanted, 180) == wanted
+
+
+def test_a_database_that_says_503_for_20_s_costs_time_and_nothing_else(servers, chain, tmp_path):
+    wanted = truth(tmp_path, "busy")
+    sending = replay(servers, "busy", "6")
+    time.sleep(4)
+    servers.to_influx.is_busy = True
+    try:
+        time.sleep(20)
+    finally:
+        servers.to_influx.is_busy = False
+    assert sending.wait(180) == 0
+    assert servers.wait_for("busy", wanted, 180) == wanted
+
+
+def test_injected_faults_are_found_as_they_were_put_in(servers, chain):
+    """Gaps are gaps, duplicates vanish, what is late is set aside, nothing is invented."""
+    text = "drop=0.02,duplicate=0.05,reorder=0.05,late=0.02,gap=0.01,gap_s=3,seed=8"
+    recording = first_seconds(read_recording(DEMO_RECORDING), SECONDS)
+    done = Injected()
+    chunks = list(ppg_chunks(recording, "faulty", "d-faulty"))
+    list(inject(iter(chunks), parse_faults(text), done))
+    assert all((done.dropped, done.repeated, done.reordered, done.late))
+    sending = replay(servers, "faulty", "6", "--faults", text)
+    assert sending.wait(60) == 0
+
+    step = 1e9 / recording.fs_hz
+    gone = done.dropped | done.late
+    spans = [(one.t0_ns, one.t0_ns + len(one.samples) * step) for one in chunks if not one.end and one.seq not in gone]
+    starts, stops = (np.array(each) for each in zip(*spans, strict=True))
+
+    def measured(at_ns, margin):
+        """Whether a chunk that came in time holds the sample, margin source samples away from its edges."""
+        return bool(((starts + margin * step <= at_ns) & (at_ns <= stops - margin * step)).any())
+
+    grid = range(spans[0][0] // GRID_STEP_NS, int(spans[-1][1]) // GRID_STEP_NS + 1)
+    surely = {k * GRID_STEP_NS for k in grid if measured(k * GRID_STEP_NS, 1)}
+    deadline = time.monotonic() + 60
+    while True:
+        rows = servers.query(
+            'from(bucket: "ecg_raw") |> range(start: 0) |> filter(fn: (r) => r.patient == "faulty" and '
+            '(r._measurement == "ppg" or r._measurement == "late"))'
+        )
+        times = [round(r["_time"].timestamp() * 128) * GRID_STEP_NS for r in rows if r["_measurement"] == "ppg"]
+        late = [r for r in rows if r["_measurement"] == "late"]
+        if (surely <= set(times) and len(late) == len(done.late)) or time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    assert len(times) == len(set(times))
+    assert len(late) == len(done.late)
+    assert [at for at in times if not measured(at, -1)] == []
+    assert sorted(surely - set(times)) == []
+
+
 def test_every_query_of_the_dashboards_returns_rows(servers, chain):
     shifted = (
         "replay",
@@ -215,7 +308,7 @@ def test_every_query_of_the_dashboards_returns_rows(servers, chain):
         for flux in flux_of(board):
             asked = flux.replace("v.timeRangeStart", "-1h").replace("v.timeRangeStop", "1h")
             rows = servers.query(asked.replace("${patient}", "boards"))
-            may_be_none = '"alerts"' in flux or "heart_rate" in flux
+            may_be_none = '"alerts"' in flux
             assert rows or may_be_none, flux
 
 
