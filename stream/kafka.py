@@ -15,8 +15,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, MessageSizeTooLargeError
-from aiokafka.helpers import create_ssl_context
 
+from stream.cluster import KafkaSettings
 from stream.errors import BrokerUnavailable, WrongTopics
 from stream.health import health
 from stream.messages import (
@@ -62,6 +62,7 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
+_ALSO_LOG_IN = " It also looks like this with a wrong user, password or certificate."
 
 PPG_CHUNKS, PPG_SEGMENTS, PPG_LATE = "ppg.chunks", "ppg.segments", "ppg.late"
 ECG_SEGMENTS, ECG_REFERENCE = "ecg.segments", "ecg.reference"
@@ -81,36 +82,6 @@ CONTRACTS: dict[str, type] = {
     NUMERICS: Numerics,
 }
 TOPICS = (*CONTRACTS, DLQ)
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaSettings:
-    """bootstrap: host:port, several with commas. group: prefix of all consumer groups. patience_s: how long to wait for
-    a broker at start. partitions of every topic, replication, retention_h of waveforms: what `p2es topics init` makes;
-    another number of partitions is refused. The rest is the cluster's security."""
-
-    bootstrap: str = "127.0.0.1:9092"
-    group: str = "p2es"
-    patience_s: float = 30.0
-    partitions: int = 12
-    replication: int = 1
-    retention_h: float = 72.0
-    security_protocol: str = "PLAINTEXT"
-    sasl_mechanism: str = "PLAIN"
-    sasl_username: str | None = None
-    sasl_password: str | None = None
-    ca_file: str | None = None
-
-    def client_options(self) -> dict[str, Any]:
-        """What aiokafka's clients take."""
-        return {
-            "bootstrap_servers": self.bootstrap.split(","),
-            "security_protocol": self.security_protocol,
-            "sasl_mechanism": self.sasl_mechanism,
-            "sasl_plain_username": self.sasl_username,
-            "sasl_plain_password": self.sasl_password,
-            "ssl_context": create_ssl_context(cafile=self.ca_file) if "SSL" in self.security_protocol else None,
-        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -325,6 +296,7 @@ async def connect(settings: KafkaSettings, make: Callable[[], Any]) -> Any:
             if waited_s + wait_s > settings.patience_s:
                 raise BrokerUnavailable(
                     f"no Kafka broker at {settings.bootstrap} ({error}); is it running, and is kafka.bootstrap right?"
+                    + _ALSO_LOG_IN * (settings.security_protocol != "PLAINTEXT")
                 ) from error
             if not waited_s:
                 log.warning("no broker at %s yet; trying again for %.0f s", settings.bootstrap, settings.patience_s)
