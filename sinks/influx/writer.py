@@ -17,13 +17,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import TracebackType
 
 import aiohttp
-from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 
 from sinks.errors import DatabaseRefused
+from sinks.influx.connection import Connection
 from sinks.metrics import RETRIES, WRITE_SECONDS, WRITTEN_LINES
 from sinks.settings import InfluxSettings
 from stream.kafka import backoff
@@ -47,28 +46,11 @@ class Refused:
     reason: str
 
 
-class Writer:
+class Writer(Connection):
     """An async context manager around one connection pool."""
 
     def __init__(self, settings: InfluxSettings) -> None:
-        self._settings = settings
-        self._client: InfluxDBClientAsync | None = None
-
-    async def __aenter__(self) -> Writer:
-        self._client = InfluxDBClientAsync(
-            self._settings.url,
-            self._settings.secret(),
-            self._settings.org,
-            timeout=round(1000 * self._settings.timeout_s),
-            enable_gzip=self._settings.gzip,
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._client is not None:
-            await self._client.close()
+        super().__init__(settings, settings.timeout_s, settings.gzip)
 
     async def check(self) -> None:
         """Whether the database takes this token for this bucket, by a write of nothing; waits while it is away.
@@ -98,7 +80,6 @@ class Writer:
 
     async def _send(self, part: list[str]) -> str | None:
         """None when confirmed, a reason when this must be sent in smaller pieces. Waits while the database is away."""
-        assert self._client is not None, "used outside its context"
         away = False
         for wait_s in backoff(0.2, _LONGEST_WAIT_S):
             begun_s, asked_s = time.monotonic(), None
