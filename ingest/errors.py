@@ -1,6 +1,6 @@
 """What can go wrong in the ingest room, split by what the caller does about it."""
 
-__all__ = ["BadFaults", "BadRecording", "IngestError"]
+__all__ = ["BadFaults", "BadRecording", "DeviceRefused", "FrameError", "IngestError"]
 
 
 class IngestError(Exception):
@@ -13,3 +13,11 @@ class BadRecording(IngestError):
 
 class BadFaults(IngestError):
     """This description of faults cannot be meant."""
+
+
+class FrameError(IngestError):
+    """A notification that is not what its device's description allows."""
+
+
+class DeviceRefused(IngestError):
+    """A device answered a command with an error."""
