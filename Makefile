@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench load format clean help
+.PHONY: demo test check bench load fuzz format clean help
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -30,6 +30,13 @@ bench: $(READY)  ## time the stages against a baseline in the same run
 
 load: $(READY)  ## how many patients this machine carries, on a real Kafka and InfluxDB
 	$(BIN)/python -m benchmarks.knee
+
+SECONDS ?= 120
+fuzz: $(READY)  ## every decoder under coverage-guided fuzzing, SECONDS each
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[dev,fuzz]"
+	for name in $$($(BIN)/python -m tests.fuzz.fuzz_decoders --list); do \
+		$(BIN)/python -m tests.fuzz.fuzz_decoders $$name -max_total_time=$(SECONDS) || exit 1; \
+	done
 
 format: $(READY)  ## rewrite the layout and order the imports
 	$(BIN)/ruff format .

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import os
+import re
 import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -22,6 +24,7 @@ from deploy.health import HealthSettings
 from inference.alerts.limits import Limits
 from inference.alerts.process import AlertSettings
 from inference.settings import WorkerSettings
+from ingest.settings import CollectSettings, DeviceSettings
 from sinks.settings import GrafanaSettings, InfluxSettings, MonitorSettings, RecordSettings
 from stream.kafka import KafkaSettings
 from stream.messages import Demographics
@@ -53,9 +56,10 @@ class AlertTable:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One table for each process, and the patients."""
+    """One table for each process, the patients and the devices."""
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    collect: CollectSettings = field(default_factory=CollectSettings)
     window: WindowSettings = field(default_factory=WindowSettings)
     infer: WorkerSettings = field(default_factory=WorkerSettings)
     alert: AlertTable = field(default_factory=AlertTable)
@@ -65,6 +69,10 @@ class Settings:
     grafana: GrafanaSettings = field(default_factory=GrafanaSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     patients: dict[str, Patient] = field(default_factory=dict)
+    devices: dict[str, DeviceSettings] = field(default_factory=dict)
+
+
+_BY_NAME: dict[str, type] = {"patients": Patient, "devices": DeviceSettings}  # tables with a table for each name
 
 
 def read_settings(
@@ -117,7 +125,7 @@ def _toml(value: Any, name: str) -> Iterator[str]:
         each = getattr(value, item.name)
         key = f"{name}.{item.name}" if name else item.name
         if isinstance(each, dict):
-            nested += [(f"{key}.{person}", one) for person, one in each.items()] or [(f"{key}.ID", Patient())]
+            nested += [(f"{key}.{_key(one)}", table) for one, table in each.items()] or [(f"{key}.ID", _BY_NAME[key]())]
         elif dataclasses.is_dataclass(each):
             nested.append((key, each))
         else:
@@ -131,13 +139,18 @@ def _toml(value: Any, name: str) -> Iterator[str]:
             )
     if name and plain:
         doc = " ".join((type(value).__doc__ or "").split())
-        example = "# " if name.endswith(".ID") or name.startswith("patients.ID.") else ""
+        example = "# " if ".ID" in name else ""
         yield from (f"# {line}" for line in textwrap.wrap(doc, 110))
         yield f"{example}[{name}]"
         yield from (line if line.startswith("#") else example + line for line in plain)
         yield ""
     for key, each in nested:
         yield from _toml(each, key)
+
+
+def _key(name: str) -> str:
+    """As TOML writes it: bare where it may be."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
 
 
 def _literal(value: Any) -> str:
@@ -175,11 +188,11 @@ def _check_keys(table: Mapping[str, Any], kind: type = Settings, name: str = "")
             near = difflib.get_close_matches(key, list(hints), 1, 0.4)
             wanted = f"; did you mean {name + '.' if name else ''}{near[0]}?" if near else ""
             raise BadSettings(f"unknown setting {full}{wanted} (p2es settings lists all)")
-        if key == "patients" and kind is Settings:
-            for person, facts in value.items():
+        if kind is Settings and key in _BY_NAME:
+            for one, facts in value.items():
                 if not isinstance(facts, dict):
-                    raise BadSettings(f"setting patients.{person} is no table")
-                _check_keys(facts, Patient, f"patients.{person}")
+                    raise BadSettings(f"setting {key}.{one} is no table")
+                _check_keys(facts, _BY_NAME[key], f"{key}.{one}")
         elif dataclasses.is_dataclass(hints[key]):
             if not isinstance(value, dict):
                 raise BadSettings(f"setting {full} is a table, not a value")
@@ -193,6 +206,9 @@ def _check_values(settings: Settings) -> None:
             raise BadSettings(f"setting patients.{name}.sex: F or M, not {one.sex}")
         if one.limits.heart_rate_low >= one.limits.heart_rate_high:
             raise BadSettings(f"setting patients.{name}.limits: heart_rate_low is not below heart_rate_high")
+    for name, one in settings.devices.items():
+        if one.polarity not in (None, 1, -1):
+            raise BadSettings(f"setting devices.{name}.polarity: 1 or -1, not {one.polarity}")
     if settings.infer.backlog not in ("keep", "freshest"):
         raise BadSettings(f"setting infer.backlog: keep or freshest, not {settings.infer.backlog}")
     engine = settings.infer.engine

@@ -1,6 +1,16 @@
 """What can go wrong in the ingest room, split by what the caller does about it."""
 
-__all__ = ["BadFaults", "BadRecording", "DeviceRefused", "FrameError", "IngestError"]
+__all__ = [
+    "BadDevice",
+    "BadFaults",
+    "BadRecording",
+    "BadSpool",
+    "DeviceRefused",
+    "FrameError",
+    "IngestError",
+    "NoBluetooth",
+    "UnknownDriver",
+]
 
 
 class IngestError(Exception):
@@ -21,3 +31,19 @@ class FrameError(IngestError):
 
 class DeviceRefused(IngestError):
     """A device answered a command with an error."""
+
+
+class BadSpool(IngestError):
+    """The folder for what waits for the broker cannot be used."""
+
+
+class BadDevice(IngestError):
+    """A device as it was asked for cannot be meant."""
+
+
+class NoBluetooth(IngestError):
+    """This machine's Bluetooth cannot be used."""
+
+
+class UnknownDriver(IngestError):
+    """No device driver has this name."""

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, MessageSizeTooLargeError
 
-from stream.cluster import KafkaSettings
+from stream.cluster import KafkaSettings, backoff, connect
 from stream.errors import BrokerUnavailable, WrongTopics
 from stream.health import health
 from stream.messages import (
@@ -62,7 +61,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-_ALSO_LOG_IN = " It also looks like this with a wrong user, password or certificate."
 
 PPG_CHUNKS, PPG_SEGMENTS, PPG_LATE = "ppg.chunks", "ppg.segments", "ppg.late"
 ECG_SEGMENTS, ECG_REFERENCE = "ecg.segments", "ecg.reference"
@@ -134,7 +132,11 @@ class Publisher:
 
     async def send_all(self, messages: Iterable[tuple[str, Any, str]]) -> None:
         """Send (topic, message, key) in order and return once the broker has them all."""
-        await asyncio.gather(*(self.send(*one) for one in messages))
+        await self.send_encoded([(topic, encode(message), key) for topic, message, key in messages])
+
+    async def send_encoded(self, messages: Sequence[tuple[str, bytes, str]]) -> None:
+        """`send_all` for messages that are bytes already."""
+        await self._deliver([(topic, value, key.encode(), ()) for topic, value, key in messages])
 
     async def dead_letter(self, record: Record, error: str) -> None:
         """Set a record aside where an operator can look at it and send it again."""
@@ -157,18 +159,41 @@ class Publisher:
         await self._send(DLQ, b"", encoded, (("redriven", place.encode()),))
 
     async def _send(self, topic: str, value: bytes, key: bytes | None, headers: tuple) -> None:
+        await self._deliver([(topic, value, key, headers)])
+
+    async def _deliver(self, pending: list[tuple[str, bytes, bytes | None, tuple]]) -> None:
+        """In order, also when some have to be sent again: those that failed go before all that come later."""
         assert self._producer is not None, "used outside its context"
-        for wait_s in backoff():
-            try:
-                await self._producer.send_and_wait(topic, value, key, headers=list(headers))
-            except MessageSizeTooLargeError:
-                raise
-            except KafkaError as error:
-                log.warning("broker does not take %s (%s); trying again", topic, error)
-                await asyncio.sleep(wait_s)
-            else:
+        waits = iter(backoff())
+        while pending:
+            results = await self._tried(pending)
+            failed = [(one, result) for one, result in zip(pending, results, strict=True) if result is not None]
+            for topic, *_ in (one for one, result in zip(pending, results, strict=True) if result is None):
                 PUBLISHED.labels(topic).inc()
-                return
+            if failed:
+                (topic, *_), error = failed[0]
+                log.warning("broker does not take %s (%s); trying again", topic, error)
+                await asyncio.sleep(next(waits))
+            pending = [one for one, _ in failed]
+
+    async def _tried(self, messages: list[tuple[str, bytes, bytes | None, tuple]]) -> list[KafkaError | None]:
+        """What became of each message: None when the broker has it."""
+        assert self._producer is not None
+        futures: list[asyncio.Future] = []
+        results: list[KafkaError | None] = []
+        try:
+            for topic, value, key, headers in messages:
+                futures.append(await self._producer.send(topic, value, key, headers=list(headers)))
+        except MessageSizeTooLargeError:
+            raise
+        except KafkaError as error:
+            results = [error] * (len(messages) - len(futures))
+        finally:
+            known = await asyncio.gather(*futures, return_exceptions=True)
+        for one in known:
+            if isinstance(one, BaseException) and not isinstance(one, KafkaError):
+                raise one
+        return [one if isinstance(one, KafkaError) else None for one in known] + results
 
 
 Process = Callable[[list[Record]], Awaitable[None]]
@@ -284,29 +309,6 @@ async def _consumer(
         await consumer.stop()
 
 
-async def connect(settings: KafkaSettings, make: Callable[[], Any]) -> Any:
-    """Start a client, trying again while the broker is away. Raises BrokerUnavailable when the patience is over."""
-    waited_s = 0.0
-    for wait_s in backoff():
-        client = make()
-        try:
-            await client.start()
-        except (KafkaError, OSError) as error:
-            await (client.close() if hasattr(client, "close") else client.stop())
-            if waited_s + wait_s > settings.patience_s:
-                raise BrokerUnavailable(
-                    f"no Kafka broker at {settings.bootstrap} ({error}); is it running, and is kafka.bootstrap right?"
-                    + _ALSO_LOG_IN * (settings.security_protocol != "PLAINTEXT")
-                ) from error
-            if not waited_s:
-                log.warning("no broker at %s yet; trying again for %.0f s", settings.bootstrap, settings.patience_s)
-            waited_s += wait_s
-            await asyncio.sleep(wait_s)
-        else:
-            return client
-    raise AssertionError("the back-off never ends")
-
-
 async def _process(records: list[Record], process: Process, publisher: Publisher | None) -> None:
     while records:
         try:
@@ -355,11 +357,3 @@ def _record(raw: Any) -> Record:
 
 def _decoded(record: Record, kind: type) -> Record:
     return replace(record, message=decode(record.value, kind))
-
-
-def backoff(first_s: float = 0.2, most_s: float = 5.0) -> Iterable[float]:
-    """Endless waits, doubling, with jitter so that a fleet does not come back in step."""
-    wait_s = first_s
-    while True:
-        yield wait_s * random.uniform(0.5, 1.0)
-        wait_s = min(2 * wait_s, most_s)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.errors import DeployError
+from deploy.testbed.secured import SecuredListener
 from sinks.influx.setup import first_setup
 
 __all__ = ["InfluxServer", "KafkaServer", "ServerFailed", "free_port"]
@@ -23,8 +24,8 @@ _START_S, _STOP_S = 60.0, 30.0
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{secured}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}{secured}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -121,12 +122,14 @@ def _alive(pid: int) -> bool:
 @dataclass(slots=True)
 class KafkaServer:
     """One Kafka broker with its controller. folder: of its data and log; libraries: of the jar files. advertised: the
-    port it tells clients to use, of a proxy before it; its own when None."""
+    port it tells clients to use, of a proxy before it; its own when None. secured: one more listener, behind TLS and a
+    password."""
 
     folder: Path
     libraries: Path
     port: int
     advertised: int | None = None
+    secured: SecuredListener | None = None
     process: _Process = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,25 +141,40 @@ class KafkaServer:
         return f"127.0.0.1:{self.advertised or self.port}"
 
     def start(self) -> None:
-        """Start it (formatting its storage the first time) and return when it answers. Raises ServerFailed."""
+        """Start it (formatting its storage the first time) and return when it answers. Raises ServerFailed, and
+        NoCertificate for a secured listener."""
         if self.process.pid() is not None:
             return
-        config, data = self.folder / "server.properties", self.folder / "data"
+        config = self.folder / "server.properties"
+        if not self._data.exists():
+            self._format(config)
         classpath = f"{self.libraries.absolute()}/*"
-        if not data.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            ports = {"port": self.port, "controller": free_port(), "advertised": self.advertised or self.port}
-            config.write_text(_PROPERTIES.format(**ports, data=data.absolute()))
-            identity = secrets.token_urlsafe(16)
-            done = subprocess.run(
-                ["java", "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", identity, "-c", str(config)],
-                check=False, capture_output=True, text=True,
-            )  # fmt: skip
-            if done.returncode:
-                raise ServerFailed(f"Kafka's storage cannot be formatted: {done.stderr.strip().splitlines()[-1:]}")
         java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-cp", classpath, "kafka.Kafka", str(config.absolute())]
         started = self.process.start(java)
-        _wait(lambda: _answers(self.port), started, self.process.log)
+        ports = [self.port] if self.secured is None else [self.port, self.secured.port]
+        _wait(lambda: all(_answers(one) for one in ports), started, self.process.log)
+
+    @property
+    def _data(self) -> Path:
+        return self.folder.absolute() / "data"
+
+    def _format(self, config: Path) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ports = {"port": self.port, "controller": free_port(), "advertised": self.advertised or self.port}
+        secured = "" if self.secured is None else f",{self.secured.address}"
+        config.touch(0o600)  # it may hold a password
+        config.write_text(
+            _PROPERTIES.format(**ports, secured=secured, data=self._data)
+            + ("" if self.secured is None else self.secured.properties())
+        )
+        classpath, identity = f"{self.libraries.absolute()}/*", secrets.token_urlsafe(16)
+        done = subprocess.run(
+            ["java", "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", identity, "-c", str(config)],
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if not line.startswith("\t")]  # tabs: the stack's frames
+            raise ServerFailed(f"Kafka's storage cannot be formatted: {said[-1:]}")
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Stop it; its data stay."""

@@ -170,6 +170,8 @@ def _status(status: DeviceStatus) -> dict[str, Any]:
         "device": status.device,
         "state": status.state,
         "battery": status.battery_percent,
+        "fs": status.fs_hz,
         "gaps": status.gaps,
+        "drops": status.drops,
         "ended": status.ended,
     }

@@ -19,6 +19,8 @@ from stream.kafka import (
     ALERTS,
     ECG_REFERENCE,
     ECG_SEGMENTS,
+    MOTION,
+    NUMERICS,
     PPG_CHUNKS,
     KafkaSettings,
     Publisher,
@@ -26,7 +28,7 @@ from stream.kafka import (
     Reject,
     consume,
 )
-from stream.messages import Alert, EcgSegment, PpgChunk, ReferenceEcg
+from stream.messages import Alert, EcgSegment, Motion, Numerics, PpgChunk, ReferenceEcg
 
 __all__ = ["Recorder", "folder_name", "probe", "run"]
 
@@ -42,7 +44,7 @@ class Recorder:
         self._sessions: OrderedDict[tuple[str, str], SessionFiles] = OrderedDict()
         self._alerts: dict[str, list[dict]] = {}
 
-    def take(self, message: PpgChunk | EcgSegment | ReferenceEcg | Alert) -> None:
+    def take(self, message: PpgChunk | EcgSegment | ReferenceEcg | Motion | Numerics | Alert) -> None:
         """Store one message, not yet for good. Raises Rejected, Unwritable."""
         try:
             if isinstance(message, Alert):
@@ -53,6 +55,10 @@ class Recorder:
                 files.take_ppg(message)
             elif isinstance(message, EcgSegment):
                 files.take_leads(message)
+            elif isinstance(message, Motion):
+                files.take_motion(message)
+            elif isinstance(message, Numerics):
+                files.take_numbers(message)
             else:
                 files.take_reference(message)
         except OSError as error:
@@ -121,7 +127,14 @@ async def run(settings: RecordSettings, kafka: KafkaSettings, stop: asyncio.Even
         await consume(
             kafka,
             group="record",
-            kinds={PPG_CHUNKS: PpgChunk, ECG_SEGMENTS: EcgSegment, ECG_REFERENCE: ReferenceEcg, ALERTS: Alert},
+            kinds={
+                PPG_CHUNKS: PpgChunk,
+                ECG_SEGMENTS: EcgSegment,
+                ECG_REFERENCE: ReferenceEcg,
+                MOTION: Motion,
+                NUMERICS: Numerics,
+                ALERTS: Alert,
+            },
             process=process,
             publisher=publisher,
             stop=stop,

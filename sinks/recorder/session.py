@@ -3,6 +3,8 @@
 ppg         as received, at the device's rate, lossless (format 32)
 leads       the estimate, 128 Hz, microvolts; abstained and missing samples are invalid
 reference   the true ECG of a replayed recording, microvolts
+motion      the accelerometer beside the PPG, in its own unit
+numbers.jsonl  heart rate, SpO2 and intervals that the device gave itself
 leads.beats WFDB annotations at the announced R peaks
 segments.jsonl  heart rate, quality, confidence, beats and abstentions by window
 session.json    times, units, person: what `p2es replay FOLDER` needs to send it again
@@ -22,7 +24,7 @@ import wfdb
 from sinks.recorder.signal_file import SignalFile
 from sinks.summary import segment_facts
 from sinks.wfdb_writer import LABEL, Column, lead_columns, replace_file
-from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Demographics, EcgSegment, PpgChunk, ReferenceEcg
+from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Demographics, EcgSegment, Motion, Numerics, PpgChunk, ReferenceEcg
 
 __all__ = ["SessionFiles", "append_lines", "read_lines"]
 
@@ -38,6 +40,7 @@ class SessionFiles:
             self._facts |= json.loads((folder / "session.json").read_text())
         self._signals: dict[str, SignalFile] = {}
         self._lines: list[dict[str, Any]] = []
+        self._numbers: list[dict[str, Any]] = []
         self._changed = True
         self._sealed_due = False
 
@@ -90,6 +93,30 @@ class SessionFiles:
         rows = np.where(np.isfinite(truth.samples), np.clip(1000 * truth.samples, -32_767, 32_767), -32_768)
         self._put("reference_first_ns", file, at, np.rint(rows), truth.t0_ns)
 
+    def take_motion(self, motion: Motion) -> None:
+        """Store accelerometer samples. Raises Rejected."""
+        if not len(motion.samples):
+            return
+        if "motion_first_ns" not in self._facts:
+            self._facts |= {"motion_first_ns": motion.t0_ns, "motion_fs_hz": motion.fs_hz}
+            self._changed = True
+        fs = self._facts["motion_fs_hz"]
+        columns = tuple(Column(axis, 1, 0, motion.unit) for axis in "xyz")
+        file = self._signal("motion", columns, fs, "16")
+        at = round((motion.t0_ns - self._facts["motion_first_ns"]) * 1e-9 * fs)
+        self._put("motion_first_ns", file, at, np.rint(np.clip(motion.samples, -32_767, 32_767)), motion.t0_ns)
+
+    def take_numbers(self, numbers: Numerics) -> None:
+        """Store what the device computed itself."""
+        self._numbers.append(
+            {
+                "at_ns": numbers.at_ns,
+                "heart_rate_bpm": numbers.heart_rate_bpm,
+                "spo2_percent": numbers.spo2_percent,
+                "rr_ms": [round(float(one), 3) for one in numbers.rr_ms],
+            }
+        )
+
     def flush(self) -> None:
         """On the disk when this returns."""
         for file in self._signals.values():
@@ -97,6 +124,9 @@ class SessionFiles:
         if self._lines:
             append_lines(self.folder / "segments.jsonl", self._lines)
             self._lines = []
+        if self._numbers:
+            append_lines(self.folder / "numbers.jsonl", self._numbers)
+            self._numbers = []
         if self._changed:
             replace_file(self.folder / "session.json", (json.dumps(self._facts, indent=1) + "\n").encode())
             self._changed = False

@@ -132,8 +132,9 @@ def test_condition_waits_for_its_onset_and_is_reset_by_an_absence():
     assert one.update(False, 20 * S, 22 * S) == "cleared"
 
 
-def status(at_s, sample_s, ended=False):
-    return DeviceStatus("d", "p", "s", at_s * S, sample_s * S, "streaming", None, None, 125.0, 0, 0, ended)
+def status(at_s, sample_s, ended=False, drops=0):
+    sample_ns = None if sample_s is None else sample_s * S
+    return DeviceStatus("d", "p", "s", at_s * S, sample_ns, "streaming", None, None, 125.0, 0, drops, ended)
 
 
 def test_a_silent_device_is_lost_within_five_seconds_and_found_again():
@@ -154,6 +155,34 @@ def test_a_device_that_talks_but_sends_no_samples_is_lost_too():
     for second in range(8):
         changes += dog.take(status(second, 0), second * S) + dog.tick(second * S)
     assert [one.state for one in changes] == ["raised"]
+
+
+def test_a_device_that_has_not_begun_yet_is_given_time_to_be_found_and_started():
+    dog, changes = Watchdog(), []
+    for second in range(25):
+        changes += [(second, one.state) for one in dog.take(status(second, None), second * S) + dog.tick(second * S)]
+    assert changes == [(20, "raised")]
+    silent = Watchdog()
+    silent.take(status(0, None), 0)
+    assert [one.state for one in silent.tick(4 * S)] == ["raised"]  # the collector itself is gone
+
+
+def test_samples_lost_by_the_sender_are_an_alert_until_a_minute_without():
+    dog = Watchdog()
+    assert dog.take(status(0, 0, drops=3), 0) == []  # of before
+    raised = dog.take(status(1, 1, drops=5), S)
+    assert [(one.rule, one.kind, one.state, one.value) for one in raised] == [
+        ("samples_dropped", "technical", "raised", 5.0)
+    ]
+    assert dog.take(status(30, 30, drops=9), 30 * S) == []
+    again = Watchdog()
+    again.restore(raised[0])
+    for one, cleared_s in ((dog, 90), (again, 61)):
+        changes = []
+        for second in range(31, 100):
+            changes += [(second, c) for c in one.take(status(second, second, drops=9), second * S)]
+            changes += [(second, c) for c in one.tick(second * S)]
+        assert [(second, c.id, c.state) for second, c in changes] == [(cleared_s, raised[0].id, "cleared")]
 
 
 def test_a_monitoring_that_ended_on_purpose_is_no_loss():

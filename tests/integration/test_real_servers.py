@@ -1,162 +1,37 @@
 """The chain on a real Kafka and a real InfluxDB: every owned sample there once, whatever is killed or away.
 
-Skipped by name where the servers can be neither found nor built; with CI set that is a failure."""
+Where and when it is skipped: see real_servers.py."""
 
 import json
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from influxdb_client.client.influxdb_client import InfluxDBClient
 
-from deploy.generate import generate
-from deploy.settings import Settings, as_toml
 from deploy.stack.demo import DEMO_RECORDING
-from deploy.stack.supervisor import Supervisor
-from deploy.testbed.build import BuildFailed, influxd, kafka_libraries
-from deploy.testbed.servers import InfluxServer, KafkaServer, free_port
-from inference.engine import Engine
-from inference.settings import EngineSettings
 from ingest.faults import Injected, inject, parse_faults
-from ingest.recordings import first_seconds, read_recording
-from ingest.session import ppg_chunks, start_ns
+from ingest.session import ppg_chunks
 from sinks.grafana.dashboards import dashboards, flux_of
-from stream.messages import GRID_STEP_NS, LEADS
-from tests.integration.proxy import Proxy
+from stream.messages import GRID_STEP_NS
+from tests.integration.real_servers import STAGES, demo_recording, real_servers, replay, stages, truth
 
 pytestmark = pytest.mark.integration
-P2ES = [sys.executable, "-m", "deploy.cli"]
-SECONDS = 60
-STAGES = {
-    "window": ["window"],
-    "infer": ["infer"],
-    "influx": ["influx", "write"],
-    "alert": ["alert"],
-    "record": ["record"],
-}
-
-
-class Servers:
-    def __init__(self, folder):
-        self.folder = folder
-        front = free_port()
-        self.kafka = KafkaServer(folder / "kafka", kafka_libraries(print), free_port(), front)
-        self.influx = InfluxServer(folder / "influx", influxd(print), free_port())
-        # every client goes through these, which are harmless unless a test says otherwise
-        self.to_kafka = Proxy(front, self.kafka.port)
-        self.to_influx = Proxy(free_port(), self.influx.port)
-        self.kafka.start()
-        self.influx.start()
-        settings = Settings()
-        self.settings = replace(
-            settings,
-            kafka=replace(settings.kafka, bootstrap=self.kafka.bootstrap, partitions=4),
-            influx=replace(settings.influx, url=self.to_influx.url, retention_h=0.0, timeout_s=2.0),
-            record=replace(settings.record, folder=folder / "recordings"),
-        )
-        self.file = self.write(self.settings)
-
-    def set_up(self):
-        folder = self.folder
-        self.run("topics", "init")
-        self.run("influx", "init", "--admin-token-file", str(self.influx.token_file), "-o", str(folder))
-        influx = replace(self.settings.influx, token_file=folder / "influx-write.token")
-        self.settings = replace(self.settings, influx=influx)
-        self.file = self.write(self.settings)
-
-    def write(self, settings, name="p2es.toml"):
-        (self.folder / name).write_text(as_toml(settings))
-        return self.folder / name
-
-    def command(self, *words):
-        return [*P2ES, "--settings", str(self.file), *words]
-
-    def run(self, *words, expect=0):
-        done = subprocess.run(self.command(*words), check=False, capture_output=True, text=True, timeout=120)
-        assert done.returncode == expect, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def query(self, flux):
-        with InfluxDBClient(self.influx.url, self.influx.token, org="p2es", timeout=60_000) as client:
-            return [record.values for table in client.query_api().query(flux) for record in table.records]
-
-    def leads(self, patient):
-        """{ns: (12,) uV}; fails when a time is there twice."""
-        rows = self.query(
-            f'from(bucket: "ecg_raw") |> range(start: 0) |> filter(fn: (r) => r._measurement == "ecg12" and '
-            f'r.patient == "{patient}") |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")'
-        )
-        found = {round(row["_time"].timestamp() * 128) * GRID_STEP_NS: [row[lead] for lead in LEADS] for row in rows}
-        assert len(found) == len(rows)
-        return found
-
-    def everything(self, patient):
-        rows = self.query(f'from(bucket: "ecg_raw") |> range(start: 0) |> filter(fn: (r) => r.patient == "{patient}")')
-        kept = [row for row in rows if row["_measurement"] not in ("latency", "devices", "alerts")]
-        return sorted((r["_measurement"], r["_field"], r["_time"].timestamp(), str(r["_value"])) for r in kept)
-
-    def wait_for(self, patient, wanted, seconds=90):
-        """The leads once they are as wanted, or as they are in the end: a query may see half of a write."""
-        deadline = time.monotonic() + seconds
-        while (found := self.leads(patient)) != wanted and time.monotonic() < deadline:
-            time.sleep(0.5)
-        return found
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
-    try:
-        one = Servers(tmp_path_factory.mktemp("real"))
-    except BuildFailed as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"real Kafka and InfluxDB: {error}")
-    with one.to_kafka, one.to_influx:
-        one.set_up()
+    with real_servers(tmp_path_factory.mktemp("real")) as one:
         yield one
-    one.kafka.stop()
-    one.influx.stop()
 
 
 @pytest.fixture(scope="module")
 def chain(servers):
-    """Every stage under the supervisor, which starts again what dies."""
-    with Supervisor(servers.folder / "logs") as children:
-        for name, words in STAGES.items():
-            children.start(name, servers.command(*words))
-        stop = threading.Event()
-
-        def keep():
-            while not stop.is_set():
-                children.check()
-                time.sleep(0.1)
-
-        keeper = threading.Thread(target=keep)
-        keeper.start()
+    with stages(servers) as children:
         yield children
-        stop.set()
-        keeper.join()
-
-
-def truth(tmp_path, patient):
-    """{ns: (12,) uV} as `p2es generate` writes it; abstained samples are left out."""
-    recording = first_seconds(read_recording(DEMO_RECORDING), SECONDS)
-    generate(recording, tmp_path, Engine.load(EngineSettings()), patient)
-    rows = np.fromfile(tmp_path / f"{recording.name}.dat", "<i2").reshape(-1, 12)
-    first = start_ns(recording)
-    return {first + k * GRID_STEP_NS: row.tolist() for k, row in enumerate(rows) if row[0] != -32_768}
-
-
-def replay(servers, patient, speed="20", *more):
-    words = ("replay", str(DEMO_RECORDING), "--seconds", str(SECONDS), "--speed", speed)
-    return subprocess.Popen(servers.command(*words, "--patient", patient, "--device", f"d-{patient}", *more))
 
 
 def test_every_owned_sample_is_there_once_and_a_replay_changes_no_point(servers, chain, tmp_path):
@@ -250,7 +125,7 @@ def test_a_database_that_says_503_for_20_s_costs_time_and_nothing_else(servers, 
 def test_injected_faults_are_found_as_they_were_put_in(servers, chain):
     """Gaps are gaps, duplicates vanish, what is late is set aside, nothing is invented."""
     text = "drop=0.02,duplicate=0.05,reorder=0.05,late=0.02,gap=0.01,gap_s=3,seed=8"
-    recording = first_seconds(read_recording(DEMO_RECORDING), SECONDS)
+    recording = demo_recording()
     done = Injected()
     chunks = list(ppg_chunks(recording, "faulty", "d-faulty"))
     list(inject(iter(chunks), parse_faults(text), done))

@@ -14,7 +14,7 @@ from sinks.errors import Unwritable
 from sinks.recorder.process import Recorder, folder_name
 from sinks.recorder.session import append_lines, read_lines
 from sinks.settings import RecordSettings
-from stream.messages import Abstention, Alert, Demographics, EcgSegment, PpgChunk, ReferenceEcg
+from stream.messages import Abstention, Alert, Demographics, EcgSegment, Motion, Numerics, PpgChunk, ReferenceEcg
 
 S = 1_000_000_000
 rdrecord: Any = wfdb.rdrecord
@@ -47,6 +47,23 @@ def alert(state="raised"):
 
 def files(folder):
     return {one.relative_to(folder): one.read_bytes() for one in sorted(folder.rglob("*")) if one.is_file()}
+
+
+def test_motion_and_the_devices_own_numbers_are_kept_beside(tmp_path):
+    recorder = Recorder(RecordSettings(tmp_path))
+    for seq, at_s in ((0, 10), (1, 12)):  # a second is missing between
+        samples = np.arange(150, dtype="f4").reshape(50, 3) + 1000 * seq
+        recorder.take(Motion("d", "p", "s", seq, at_s * S, 50.0, "mg", 0, samples))
+    recorder.take(Numerics("d", "p", "s", 11 * S, 71.0, None, 0, np.array([845.0, 850.5], "f4")))
+    recorder.close()
+    motion = rdrecord(str(tmp_path / "p" / "s" / "motion"))
+    assert (motion.sig_name, motion.units, motion.fs) == (["x", "y", "z"], ["mg"] * 3, 50.0)
+    values = np.asarray(motion.p_signal)
+    assert values[49].tolist() == [147, 148, 149]
+    assert np.isnan(values[50:100]).all()
+    assert values[100].tolist() == [1000, 1001, 1002]
+    (line,) = (tmp_path / "p" / "s" / "numbers.jsonl").read_text().splitlines()
+    assert json.loads(line) == {"at_ns": 11 * S, "heart_rate_bpm": 71.0, "spo2_percent": None, "rr_ms": [845.0, 850.5]}
 
 
 def test_a_session_is_a_readable_record_of_everything(tmp_path):

@@ -1,8 +1,10 @@
 """Credentials that cannot work are named."""
 
 from dataclasses import replace
+from ssl import SSLCertVerificationError
 
 import pytest
+from aiokafka.errors import SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
 from stream.errors import BrokerUnavailable
 from stream.kafka import KafkaSettings, Publisher
@@ -28,3 +30,33 @@ async def test_a_secured_broker_that_does_not_let_us_in_is_not_only_called_away(
         async with Publisher(replace(SECURE, security_protocol="PLAINTEXT")):
             pass
     assert "password" not in str(plain.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (SaslAuthenticationFailed("no such user"), r"127\.0\.0\.1:9 does not let u in \(no such user\): are kafka\."),
+        (UnsupportedSaslMechanismError("x"), r"127\.0\.0\.1:9 does not take kafka\.sasl_mechanism PLAIN"),
+        (
+            SSLCertVerificationError(1, "x"),
+            r"the certificate of the Kafka broker at 127\.0\.0\.1:9 is not trusted \(expired\): is kafka\.ca_file",
+        ),
+    ],
+)
+async def test_a_refusal_is_named_and_not_waited_for(monkeypatch, error, said):
+    async def refuse(*_, **__):
+        raise error
+
+    if isinstance(error, SSLCertVerificationError):
+        error.verify_message = "expired"
+    monkeypatch.setattr("stream.cluster.create_conn", refuse)
+    with pytest.raises(BrokerUnavailable, match=said):
+        async with Publisher(replace(SECURE, patience_s=3600)):
+            pass
+
+
+def test_security_that_cannot_be_meant_is_named():
+    with pytest.raises(BrokerUnavailable, match=r"SASL_SSL needs kafka\.sasl_username and kafka\.sasl_password"):
+        replace(SECURE, sasl_password=None).client_options()
+    with pytest.raises(BrokerUnavailable, match=r"kafka\.security_protocol: PLAINTEXT, .*, not sasl_ssl"):
+        replace(SECURE, security_protocol="sasl_ssl").client_options()

@@ -104,8 +104,20 @@ function numbers(one, stale) {
     : ended && playhead.place >= one.head - 1 ? "monitoring ended"
     : silent ? `no estimate: ${silent[2]}`
     : known ? "estimating" : "waiting";
+  sensor(one?.status);
   const beat = known && one.beats.some((place) => place <= playhead.place && playhead.place < place + 0.12 * FS);
   find("beat").classList.toggle("on", Boolean(beat));
+}
+
+function sensor(status) {
+  find("device-box").hidden = !status;
+  if (!status) return;
+  const facts = [status.state];
+  if (status.fs !== null) facts.push(`${status.fs.toFixed(1)} Hz`);
+  if (status.battery !== null) facts.push(`battery ${Math.round(status.battery)} %`);
+  if (status.gaps) facts.push(`${status.gaps} gap${status.gaps > 1 ? "s" : ""}`);
+  if (status.drops) facts.push(`${status.drops} lost`);
+  find("device").textContent = facts.join(" · ");
 }
 
 function frame(now) {
