@@ -4,7 +4,7 @@ times give the same messages, live and from the raw log (`p2es redecode`)."""
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -225,6 +225,8 @@ class Pipeline:
     def _heard(self, numbers: Numbers, arrived_ns: int) -> list[Out]:
         if numbers.battery_percent is not None:
             self.battery_percent = numbers.battery_percent
+        if numbers.heart_rate_bpm == 0:
+            numbers = replace(numbers, heart_rate_bpm=None)  # devices say so while they look for a pulse
         if numbers.heart_rate_bpm is None and numbers.spo2_percent is None and not numbers.rr_ms:
             return []
         self.numbers, self._numbers_ns = numbers, arrived_ns

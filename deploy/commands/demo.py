@@ -25,13 +25,20 @@ def command(
         int | None, typer.Option(min=1, max=65535, help="of the page; else monitor.port or the next")
     ] = None,
     browser: Annotated[bool, typer.Option(help="open the page")] = True,
+    wearable: Annotated[
+        bool, typer.Option("--wearable", help="from a simulated Polar Verity Sense over Bluetooth (needs dbus-daemon)")
+    ] = False,
 ) -> None:
     """Run everything on this machine: embedded broker, every stage, a real recording, the live page.
 
     Needs nothing but Python. Headless it leaves DIR/NAME.hea, .dat, .json as `generate` writes them, and
     DIR/summary.json. Estimated from PPG. Not for diagnosis."""
+    if wearable and (recording or headless or seconds is not None or speed != "1"):
+        raise typer.BadParameter("plays its own recording at the pace of life, on the page", param_hint="--wearable")
     from deploy.stack.demo import DEMO_RECORDING, DemoWish, run_demo  # scipy and wfdb take a second to load
 
     speed_factor(speed)
-    wish = DemoWish(recording or DEMO_RECORDING, out, channel, patient, seconds, speed, headless, port, browser)
+    wish = DemoWish(
+        recording or DEMO_RECORDING, out, channel, patient, seconds, speed, headless, port, browser, wearable
+    )
     run_stage(lambda stop: run_demo(wish, settings_of(context), stop, typer.echo))

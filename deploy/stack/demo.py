@@ -14,16 +14,19 @@ import sys
 import time
 import webbrowser
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from deploy.errors import DeployError, ProcessDied
+from deploy.lookalike.bus import PrivateBus
 from deploy.settings import Settings, as_toml
 from deploy.stack.broker import broker_command, wait_for_address
 from deploy.stack.export import export_session, recorded_until_ns
 from deploy.stack.supervisor import Supervisor
 from deploy.stack.tally import Tally
+from deploy.stack.wearable import start_wearable
 from ingest.recordings import Recording, first_seconds, read_recording
 from ingest.session import session_id, start_ns
 from sinks.recorder.process import folder_name
@@ -42,7 +45,8 @@ _PORTS = 20  # tried after the first when nobody asked for that one
 
 @dataclass(frozen=True, slots=True)
 class DemoWish:
-    """What was asked for. port None: the settings' one or the next that is free. seconds: of the recording."""
+    """What was asked for. port None: the settings' one or the next that is free. seconds: of the recording. wearable:
+    a simulated one over (simulated) Bluetooth instead of a recording."""
 
     recording: Path
     out: Path
@@ -53,6 +57,7 @@ class DemoWish:
     headless: bool = False
     port: int | None = None
     browser: bool = True
+    wearable: bool = False
 
 
 async def run_demo(wish: DemoWish, settings: Settings, stop: asyncio.Event, say: Callable[[str], None]) -> None:
@@ -60,13 +65,14 @@ async def run_demo(wish: DemoWish, settings: Settings, stop: asyncio.Event, say:
 
     Raises BadRecording before anything is started, ProcessDied, NoEmbeddedBroker."""
     begun_s = time.monotonic()
-    recording = read_recording(wish.recording, wish.channel)
-    if wish.seconds is not None:
-        recording = first_seconds(recording, wish.seconds)
+    recording = None if wish.wearable else _recording(wish)
     wish.out.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(_session_folder(recording, wish), ignore_errors=True)  # of an earlier run, perhaps of another model
+    if recording is not None:  # of an earlier run, perhaps of another model
+        shutil.rmtree(_session_folder(recording, wish), ignore_errors=True)
     port = None if wish.headless else _free_port(settings.monitor.host, wish.port, settings.monitor.port, say)
-    with Supervisor(wish.out / "logs") as children:
+    with ExitStack() as stack:
+        bus = stack.enter_context(PrivateBus()) if wish.wearable else None
+        children = stack.enter_context(Supervisor(wish.out / "logs"))
         address_file = wish.out / "logs" / "broker-address"
         address_file.unlink(missing_ok=True)
         children.start("broker", broker_command(address_file), needed=True)
@@ -76,7 +82,10 @@ async def run_demo(wish: DemoWish, settings: Settings, stop: asyncio.Event, say:
         tally, counting = Tally(), asyncio.Event()
         counter = asyncio.create_task(_count(kafka, tally, counting))
         try:
-            children.start("replay", [*_p2es(wish.out), *_replay_options(wish)])
+            if bus is None:
+                children.start("replay", [*_p2es(wish.out), *_replay_options(wish)])
+            else:
+                start_wearable(children, _p2es(wish.out), bus.address, wish.patient or "wearable", wish.out)
             if port is not None:
                 await _open_page(wish, settings, port, children, stop, say)
             await _first_leads(children, tally, stop, say, begun_s)
@@ -86,8 +95,13 @@ async def run_demo(wish: DemoWish, settings: Settings, stop: asyncio.Event, say:
         finally:
             counting.set()
             await counter
-    if wish.headless and not stop.is_set():
+    if wish.headless and recording is not None and not stop.is_set():
         _leave_record(recording, wish, tally, say)
+
+
+def _recording(wish: DemoWish) -> Recording:
+    recording = read_recording(wish.recording, wish.channel)
+    return recording if wish.seconds is None else first_seconds(recording, wish.seconds)
 
 
 def _p2es(out: Path) -> list[str]:
@@ -95,8 +109,12 @@ def _p2es(out: Path) -> list[str]:
 
 
 def _start_stages(children: Supervisor, wish: DemoWish, settings: Settings, port: int | None) -> None:
-    recordings = wish.out / "recordings"
-    settings = replace(settings, record=replace(settings.record, folder=recordings.absolute()))
+    recordings = (wish.out / "recordings").absolute()
+    settings = replace(
+        settings,
+        record=replace(settings.record, folder=recordings),
+        collect=replace(settings.collect, folder=recordings, spool_folder=(wish.out / "spool").absolute()),
+    )
     if port is not None:
         settings = replace(settings, monitor=replace(settings.monitor, port=port))
     replace_file(wish.out / "p2es.toml", as_toml(settings).encode())
@@ -170,8 +188,13 @@ async def _first_leads(
 
 
 async def _until_done(
-    recording: Recording, wish: DemoWish, children: Supervisor, tally: Tally, stop: asyncio.Event
+    recording: Recording | None, wish: DemoWish, children: Supervisor, tally: Tally, stop: asyncio.Event
 ) -> None:
+    if recording is None:
+        while not stop.is_set():  # a wearable has no end
+            children.check()
+            await asyncio.sleep(0.2)
+        return
     end_ns = start_ns(recording) + (recording.length_ns * GRID_FS_HZ // 1_000_000_000 + 1) * GRID_STEP_NS
     session, moved_s, seen_ns = _session_folder(recording, wish), time.monotonic(), 0
     while not stop.is_set():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class _Child:
     command: Sequence[str]
     log_file: Path
     needed: bool  # its end is the end of everything
+    environment: Mapping[str, str]
     process: subprocess.Popen
     restarts: int = 0
     due_s: float = 0.0
@@ -49,11 +51,15 @@ class Supervisor:
         for name in reversed(list(self.children)):
             self.stop(name)
 
-    def start(self, name: str, command: Sequence[str], needed: bool = False) -> None:
-        """Start a child; what it says goes to logs/NAME.log. needed: it is not restarted, its death ends all."""
+    def start(
+        self, name: str, command: Sequence[str], needed: bool = False, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a child; what it says goes to logs/NAME.log. needed: it is not restarted, its death ends all.
+        environment: beside our own."""
         file = self.logs / f"{name}.log"
         file.write_bytes(b"")
-        self.children[name] = _Child(name, command, file, needed, _spawn(command, file))
+        added = dict(environment or {})
+        self.children[name] = _Child(name, command, file, needed, added, _spawn(command, file, added))
 
     def finished(self, name: str) -> bool:
         """Whether a child ended well. Raises ProcessDied when it ended badly."""
@@ -75,7 +81,7 @@ class Supervisor:
                 log.warning("%s; it is started again", self._reason(child, status))
             elif self.clock() >= child.due_s:
                 child.restarts, child.due_s = child.restarts + 1, 0.0
-                child.process = _spawn(child.command, child.log_file)
+                child.process = _spawn(child.command, child.log_file, child.environment)
 
     def stop(self, name: str) -> None:
         """Ask a child to end, and make it."""
@@ -99,7 +105,7 @@ class Supervisor:
         return f"{child.name} {how} (see {child.log_file})"
 
 
-def _spawn(command: Sequence[str], file: Path) -> subprocess.Popen:
+def _spawn(command: Sequence[str], file: Path, environment: Mapping[str, str]) -> subprocess.Popen:
     with file.open("ab") as out:
         # a session of its own: Ctrl-C reaches us alone, and we stop the children in order
         return subprocess.Popen(
@@ -107,6 +113,7 @@ def _spawn(command: Sequence[str], file: Path) -> subprocess.Popen:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
+            env=os.environ | environment,
             start_new_session=True,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )

@@ -100,7 +100,7 @@ class Link:
             answers = self._answers_of(ask.answered_by) if ask.answered_by else None
             while answers is not None and not answers.empty():
                 answers.get_nowait()  # of an earlier question
-            await self._client.write_gatt_char(ask.characteristic, ask.data, response=True)
+            await self._client.write_gatt_char(ask.characteristic, ask.data)  # with response where the device has it
             return b"" if answers is None else await answers.get()
         return await self._answers_of(ask.characteristic).get()
 

@@ -115,7 +115,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Ask: write to a characteristic, with response. answered_by: the characteristic whose next notification is the
+    """Ask: write to a characteristic, with response where it has one. answered_by: the characteristic whose next notification is the
     answer; without one the answer is empty."""
 
     characteristic: str

@@ -13,7 +13,7 @@ from ingest.devices.polar import DRIVER
 from ingest.errors import DeviceRefused
 
 START_NS = 1_767_225_600_000_000_000
-RECORDING = Path(__file__).parents[1] / "data" / "Polar_Sense_PPG-60s.txt"
+RECORDING = Path(__file__).parents[2] / "deploy" / "recordings" / "polar-sense-3min.txt"
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from ingest.errors import BadRecording
 from ingest.recordings import first_seconds, read_recording
 
 DATA = Path(__file__).parents[1] / "data"
+POLAR = Path(__file__).parents[2] / "deploy" / "recordings" / "polar-sense-3min.txt"
 
 
 def write_wfdb(folder, name="r", fs=125.0, n=1000, values=None, channels=("PLETH",)):
@@ -41,12 +42,12 @@ def test_a_record_and_its_channel_may_be_named_in_any_way(name, channel):
 
 
 def test_polar_text_is_raw_light_at_its_measured_rate():
-    one = read_recording(DATA / "Polar_Sense_PPG-60s.txt")
+    one = read_recording(POLAR)
     assert one.fs_hz == pytest.approx(54.75, abs=0.01)
     assert one.polarity == -1
     assert one.dated
-    assert one.t0_ns // 1_000_000_000 == 1_650_886_793  # 2022-04-25 11:39:53 UTC
-    assert read_recording(DATA / "Polar_Sense_PPG-60s.txt", "channel 2").samples[0] != one.samples[0]
+    assert one.t0_ns // 1_000_000_000 == 1_650_886_835  # 2022-04-25 11:40:35 UTC
+    assert read_recording(POLAR, "channel 2").samples[0] != one.samples[0]
 
 
 def csv(folder, text, name="a.csv"):
@@ -235,9 +236,9 @@ def test_a_wrong_channel_is_answered_with_those_there_are():
 
 
 def test_a_rate_is_refused_where_the_file_has_one():
-    for name in ("bidmc01-60s", "Polar_Sense_PPG-60s.txt"):
+    for path in (DATA / "bidmc01-60s", POLAR):
         with pytest.raises(BadRecording, match="leave it out"):
-            read_recording(DATA / name, None, 100.0)
+            read_recording(path, None, 100.0)
 
 
 def test_a_broken_session_folder_is_refused(tmp_path):

@@ -22,7 +22,7 @@ from deploy.wearable.verity import Verity
 from tests.ingest.bluetooth.listening import settled
 
 _QUICK = Timing(advert_s=0.02, connect_s=0.01, resolve_s=0.01)
-_RECORDING = Path(__file__).parents[2] / "data" / "Polar_Sense_PPG-60s.txt"
+_RECORDING = Path(__file__).parents[3] / "deploy" / "recordings" / "polar-sense-3min.txt"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def world(bus) -> AsyncIterator[World]:
 
 @pytest.fixture(scope="session")
 def light() -> np.ndarray:
-    """(n, 4) a minute of a real Verity Sense: three green channels and ambient."""
+    """(n, 4) three minutes of a real Verity Sense: three green channels and ambient."""
     return np.loadtxt(_RECORDING, dtype=np.int64, delimiter=";", skiprows=1, usecols=(2, 3, 4, 5))
 
 

@@ -14,7 +14,7 @@ from ingest.devices.driver import MOTION, Block, Facts, Numbers
 from ingest.devices.polar_frames import decode
 from ingest.errors import FrameError
 
-RECORDING = Path(__file__).parents[2] / "data" / "Polar_Sense_PPG-60s.txt"
+RECORDING = Path(__file__).parents[3] / "deploy" / "recordings" / "polar-sense-3min.txt"
 STAMP_NS = 704_201_993_408_828_755
 FRAME_SAMPLES = 42  # of a full notification of a Verity Sense
 LIGHT = {0: (4, 4), 7: (17, 16), 8: (25, 24), 10: (21, 20), 13: (3, 2)}  # frame type: columns on the wire, used
