@@ -13,6 +13,8 @@ import aiohttp
 from deploy.settings import Settings
 from inference.errors import InferenceError
 from inference.weights_file import SHIPPED, load_weights
+from ingest.errors import IngestError
+from ingest.spool import probe_spool
 from sinks.errors import SinkError
 from sinks.influx.writer import Writer
 from sinks.recorder.process import probe
@@ -42,6 +44,7 @@ async def examine(settings: Settings) -> list[Finding]:
         "clock": _clock,
         "model": _model,
         "recordings": _recordings,
+        "spool": _spool,
     }
     return [await _look(subject, look, settings) for subject, look in looks.items()]
 
@@ -49,7 +52,7 @@ async def examine(settings: Settings) -> list[Finding]:
 async def _look(subject: str, look: Callable[[Settings], Awaitable[str]], settings: Settings) -> Finding:
     try:
         return Finding(subject, True, await look(settings))
-    except (StreamError, SinkError, InferenceError) as error:
+    except (StreamError, SinkError, InferenceError, IngestError) as error:
         return Finding(subject, False, str(error))
 
 
@@ -97,3 +100,8 @@ async def _model(settings: Settings) -> str:
 async def _recordings(settings: Settings) -> str:
     probe(settings.record.folder)
     return f"{settings.record.folder} can be written"
+
+
+async def _spool(settings: Settings) -> str:
+    folder = settings.collect.spool_folder
+    return f"{folder} {'is in use by a collector' if probe_spool(folder) else 'can be written'}"

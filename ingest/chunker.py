@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,6 +14,7 @@ from ingest.align import Timed
 __all__ = ["Chunker", "Gap", "Piece"]
 
 PIECE_S = 0.25
+_GAPS_KEPT = 1000  # a session may go on for months
 _GAP_PERIODS = 1.5  # as windows see it (stream.windows)
 
 
@@ -38,9 +40,11 @@ class Piece:
 
 @dataclass(slots=True)
 class Chunker:
-    """Of one stream of one session. overlapping: samples left out because the time they had was taken."""
+    """Of one stream of one session. gaps: the newest, gap_count: of all. overlapping: samples left out because the time
+    they had was taken."""
 
-    gaps: list[Gap] = field(default_factory=list)
+    gaps: deque[Gap] = field(default_factory=lambda: deque(maxlen=_GAPS_KEPT))
+    gap_count: int = 0
     overlapping: int = 0
     last_ns: int | None = None  # time of the newest sample taken
     _times: list[np.ndarray] = field(default_factory=list)
@@ -62,6 +66,7 @@ class Chunker:
         for part in _contiguous(times, _GAP_PERIODS * period):
             if self.last_ns is not None and times[part.start] - self.last_ns > _GAP_PERIODS * period:
                 self.gaps.append(Gap(self.last_ns, int(times[part.start])))
+                self.gap_count += 1
                 pieces += self.flush()
             self._times.append(times[part])
             self._values.append(values[part])

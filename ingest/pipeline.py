@@ -74,6 +74,7 @@ class Pipeline:
     stopped: Stopped | None = None  # the device ended its stream; cleared by `begin`
     _streams: dict[str, _Stream] = field(default_factory=dict)
     _decoder: Decoder | None = None
+    _numbers_ns: int | None = None
 
     def begin(self, started: Started) -> None:
         """A new connection streams. started: what the device agreed to."""
@@ -122,8 +123,13 @@ class Pipeline:
 
     @property
     def gaps(self) -> list[Gap]:
-        """Of the PPG, in the order of time."""
-        return self._streams[PPG].chunker.gaps if PPG in self._streams else []
+        """Of the PPG, in the order of time; of very many the newest."""
+        return list(self._streams[PPG].chunker.gaps) if PPG in self._streams else []
+
+    @property
+    def gap_count(self) -> int:
+        """Of the PPG, all."""
+        return self._streams[PPG].chunker.gap_count if PPG in self._streams else 0
 
     @property
     def last_sample_ns(self) -> int | None:
@@ -143,8 +149,6 @@ class Pipeline:
         """Of the device's clock against ours."""
         aligner = self._streams[PPG].aligner if PPG in self._streams else None
         return 0.0 if aligner is None else aligner.drift_ppm
-
-    _numbers_ns: int | None = None
 
     def _item(self, item: Item, arrived_ns: int) -> list[Out]:
         if isinstance(item, Block):

@@ -115,8 +115,8 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Ask: write to a characteristic, with response where it has one. answered_by: the characteristic whose next notification is the
-    answer; without one the answer is empty."""
+    """Ask: write to a characteristic, with response where it has one. answered_by: the characteristic whose next
+    notification is the answer; without one the answer is empty."""
 
     characteristic: str
     data: bytes

@@ -33,7 +33,7 @@ def servers(tmp_path_factory, secured):
 
 def test_the_doctor_finds_all_well(servers, secured):
     said = servers.run("doctor")
-    assert said.count("ok  ") == 5
+    assert said.count("ok  ") == 6
     assert f"ok   broker and topics: {secured.bootstrap}, every topic with 4 partitions" in said
 
 

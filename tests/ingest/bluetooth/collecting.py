@@ -86,10 +86,10 @@ class Ward:
         return np.concatenate(times), np.concatenate([one.samples for one in chunks]).astype(np.int64)
 
 
-def missing_and_wrong(ward, collector, player):
+def missing_and_wrong(ward, collector, player, truth=None):
     """How many of the samples that were sent did not come, and whether what came is an ordered part of them."""
     times, values = ward.samples(collector)
-    truth = player.truth("ppg")
+    truth = truth or player.truth("ppg")
     order = np.searchsorted(truth.true_ns, times - NEAR_NS)
     found, at = 0, 0
     for time, row, near in zip(times, values, order, strict=True):
