@@ -14,6 +14,7 @@ from ingest.align import Timed
 __all__ = ["Chunker", "Gap", "Piece"]
 
 PIECE_S = 0.25
+_UNEVEN = 0.25
 _GAPS_KEPT = 1000  # a session may go on for months
 _GAP_PERIODS = 1.5  # as windows see it (stream.windows)
 
@@ -64,10 +65,13 @@ class Chunker:
         times, values = times[kept], timed.values[kept]
         pieces = []
         for part in _contiguous(times, _GAP_PERIODS * period):
-            if self.last_ns is not None and times[part.start] - self.last_ns > _GAP_PERIODS * period:
-                self.gaps.append(Gap(self.last_ns, int(times[part.start])))
-                self.gap_count += 1
-                pieces += self.flush()
+            if self.last_ns is not None:
+                step = times[part.start] - self.last_ns
+                if step > _GAP_PERIODS * period:
+                    self.gaps.append(Gap(self.last_ns, int(times[part.start])))
+                    self.gap_count += 1
+                if abs(step - period) > _UNEVEN * period:
+                    pieces += self.flush()  # in a piece, samples are evenly apart
             self._times.append(times[part])
             self._values.append(values[part])
             self._pending += part.stop - part.start

@@ -18,7 +18,7 @@ from stream.messages import Alert, DeviceStatus, PpgChunk, decode
 from tests.integration.bluetooth import ADDRESS, NAME, room
 from tests.integration.real_servers import real_servers
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("servers")]
 AWAY_S = float(os.environ.get("BROKER_AWAY_SECONDS", "15"))
 
 

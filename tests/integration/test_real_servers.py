@@ -19,7 +19,7 @@ from sinks.grafana.dashboards import dashboards, flux_of
 from stream.messages import GRID_STEP_NS
 from tests.integration.real_servers import STAGES, demo_recording, real_servers, replay, stages, truth
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("servers")]
 
 
 @pytest.fixture(scope="module")

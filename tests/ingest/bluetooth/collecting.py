@@ -54,7 +54,7 @@ class Ward:
         self._tasks.append(asyncio.create_task(supervisor.run(self.stop)))
         return collector
 
-    async def until(self, condition, seconds=10.0):
+    async def until(self, condition, seconds=30.0):
         """Wait; fails with what the devices say of themselves."""
         deadline = asyncio.get_running_loop().time() + seconds
         while not condition():
@@ -64,7 +64,7 @@ class Ward:
             assert asyncio.get_running_loop().time() < deadline, said
             await asyncio.sleep(0.02)
 
-    async def streaming(self, collector, seconds=10.0):
+    async def streaming(self, collector, seconds=30.0):
         """Until it streams and new samples come."""
         before = collector.pipeline.last_sample_ns
         await self.until(
