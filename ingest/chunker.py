@@ -35,6 +35,7 @@ class Piece:
     fs_hz: float
     values: np.ndarray
     offset_ns: int | None
+    drift_ppm: float | None
     residual_ns: int
     arrived_ns: int
 
@@ -92,7 +93,7 @@ class Chunker:
         self._times, self._values, self._pending = [times[size:]], [values[size:]], self._pending - size
         known = self._newest
         return Piece(
-            int(times[0]), known.fs_hz, values[:size], known.offset_ns, known.residual_ns, known.arrived_ns
+            int(times[0]), known.fs_hz, values[:size], known.offset_ns, known.drift_ppm, known.residual_ns, known.arrived_ns
         )  # fmt: skip
 
 

@@ -118,7 +118,7 @@ class Pipeline:
         if stream is not None and stream.chunker.last_ns is not None:
             empty = np.zeros((0, len(stream.channels)), np.int64)
             fs_hz = self.fs_hz or self.driver.streams[PPG].fs_hz
-            out.append(self._ppg(stream, Piece(stream.chunker.last_ns, fs_hz, empty, None, 0, now_ns), end=True))
+            out.append(self._ppg(stream, Piece(stream.chunker.last_ns, fs_hz, empty, None, None, 0, now_ns), end=True))
         return out
 
     @property
@@ -204,6 +204,7 @@ class Pipeline:
             received_ns=piece.arrived_ns,
             shift_ns=0,
             end=end,
+            clock_drift_ppm=piece.drift_ppm,
             # no converter of these devices has more than 24 bits: only garbage would be cut off here
             samples=np.clip(piece.values, _INT32.min, _INT32.max).astype(np.int32),
         )

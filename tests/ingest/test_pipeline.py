@@ -141,7 +141,7 @@ def test_pieces_never_overlap_never_span_a_gap_and_hold_each_sample_once(steps):
             valid[n // 2] = False
         values = np.arange(number, number + n)[:, None]
         given += values[:, 0][slice(None) if valid is None else valid].tolist()
-        pieces += chunker.push(Timed(at, 50.0, values, valid, None, 0, at))
+        pieces += chunker.push(Timed(at, 50.0, values, valid, None, None, 0, at))
         at, number = at + n * 20_000_000, number + n
     pieces += chunker.flush()
     found = [value for piece in pieces for value in piece.values[:, 0].tolist()]
