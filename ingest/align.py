@@ -20,7 +20,8 @@ _PATIENCE_NS = 8_000_000_000  # a device that sends little is not held back long
 @dataclass(frozen=True, slots=True, eq=False)
 class Timed:
     """Samples with the time of the first (UTC ns) and their rate. values, valid: as in Block. offset_ns: UTC minus
-    device time; drift_ppm: how much longer a device second is than ours; residual_ns: how much later than the earliest possible they came; arrived_ns: UTC."""
+    device time; drift_ppm: how much longer a device second is than ours; residual_ns: how much later than the earliest
+    possible they came; arrived_ns: UTC."""
 
     t0_ns: int
     fs_hz: float

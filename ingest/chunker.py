@@ -93,8 +93,14 @@ class Chunker:
         self._times, self._values, self._pending = [times[size:]], [values[size:]], self._pending - size
         known = self._newest
         return Piece(
-            int(times[0]), known.fs_hz, values[:size], known.offset_ns, known.drift_ppm, known.residual_ns, known.arrived_ns
-        )  # fmt: skip
+            t0_ns=int(times[0]),
+            fs_hz=known.fs_hz,
+            values=values[:size],
+            offset_ns=known.offset_ns,
+            drift_ppm=known.drift_ppm,
+            residual_ns=known.residual_ns,
+            arrived_ns=known.arrived_ns,
+        )
 
 
 def _contiguous(times: np.ndarray, limit_ns: float) -> Iterator[slice]:

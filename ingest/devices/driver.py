@@ -174,14 +174,16 @@ class StreamFormat:
 class Driver:
     """One kind of device.
 
-    matches: whether an advertising device is of this kind. notify: characteristics to subscribe to, in this order, all
-    before `start`; a device that lacks one of `optional` is still used. main: the characteristic that a notification
-    without a name is of. frame_s: usual time between notifications. min_mtu: ATT MTU below which frames are cut.
-    pulse_delay_s: from R peak to pulse where it is usually worn, a prior, None for the bedside monitors' (0.56 s)."""
+    matches: whether an advertising device is of this kind. services: by which it is known once connected. notify:
+    characteristics to subscribe to, in this order, all before `start`; a device that lacks one of `optional` is still
+    used. main: the characteristic that a notification without a name is of. frame_s: usual time between notifications.
+    min_mtu: ATT MTU below which frames are cut. pulse_delay_s: from R peak to pulse where it is usually worn, a prior,
+    None for the bedside monitors' (0.56 s)."""
 
     name: str
     title: str
     matches: Callable[[Advert], bool]
+    services: tuple[str, ...]
     notify: tuple[str, ...]
     main: str
     decoder: Callable[[], Decoder]
