@@ -21,7 +21,7 @@ from ingest.metrics import CONNECTIONS
 __all__ = ["Adapter", "Supervisor"]
 
 log = logging.getLogger(__name__)
-_LOOK_S = 0.1
+_LOOK_S, _FRESH_S = 0.1, 5.0
 _STALL_S, _STALL_FRAMES = 3.0, 4
 _FIRST_S, _MOST_S = 0.25, 4.0  # back-off; more would be noticed by a nurse before by us
 _HEALTHY_S = 10.0  # a connection that lasted so long was a good one: the back-off starts anew
@@ -106,10 +106,14 @@ class Supervisor:
             await self._back_off(why)
 
     async def _connect(self, seen: Seen) -> Link:
-        async with self.adapter.lock, self.adapter.scanner.paused():
-            self.collector.enter("connecting")
-            on_frame = self.collector.connected()
-            return await open_link(seen, self.collector.driver, on_frame, self.adapter.connect_s)
+        heard_s = self.clock()
+        async with self.adapter.lock:
+            if self.clock() - heard_s > _FRESH_S:  # BlueZ forgets a device half a minute after it was heard
+                seen = await asyncio.wait_for(self.adapter.scanner.wait_for(self.target), _FRESH_S)
+            async with self.adapter.scanner.paused():
+                self.collector.enter("connecting")
+                on_frame = self.collector.connected()
+                return await open_link(seen, self.collector.driver, on_frame, self.adapter.connect_s)
 
     async def _stream(self, link: Link, stop: asyncio.Event) -> str:
         """Returns why it ended."""

@@ -23,7 +23,21 @@ async def ward(world) -> AsyncIterator[Ward]:
     await made.end()
 
 
-async def test_every_sample_comes_once_bit_identical_at_its_time(ward, world, verity):
+async def test_a_real_recording_comes_out_bit_identical_however_it_was_packed(ward, world, verity):
+    bands = [
+        world.add(verity(ppm=40, block=block, name=f"Polar Sense {n}")) for n, block in enumerate((None, 1, 10, 41))
+    ]
+    watched = [ward.watch(band.peripheral.address) for band in bands]
+    await asyncio.gather(*(ward.streaming(one) for one in watched))
+    await asyncio.sleep(5)
+    await ward.end()
+    for band, one in zip(bands, watched, strict=True):
+        assert missing_and_wrong(ward, one, band) == 0
+        assert one.pipeline.gaps == []
+        assert one.pipeline.fs_hz == pytest.approx(54.75, rel=1e-3)
+
+
+async def test_a_session_ends_with_its_marker_and_the_battery_is_known(ward, world, verity):
     band = world.add(verity(ppm=40))
     one = ward.watch(band.peripheral.address)
     await ward.streaming(one)
