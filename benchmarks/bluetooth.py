@@ -69,10 +69,16 @@ async def collected(bus: str, devices: int, seconds: float) -> dict[str, float]:
         watched = [ward.watch(player.peripheral.address, driver="berrymed") for player in world.players]
         await ward.until(lambda: all(one.state == "streaming" for one in watched), 120)
         share = await measured(seconds)
-        await ward.end()
-        sent = sum(len(player.sent) for player in world.players)
-        frames = sum(one.pipeline.frames for one in watched)
         gaps = sum(len(one.pipeline.gaps) for one in watched)
+        for player in world.players:
+            player.stall()
+        frames, before = 0, -1
+        while frames != before:  # what is under way arrives; a busy machine takes a while
+            before = frames
+            await asyncio.sleep(2)
+            frames = sum(one.pipeline.frames for one in watched)
+        sent = sum(len(player.sent) for player in world.players)
+        await ward.end()
         dropped = sum(one.dropped_frames for one in watched)
     return {"share": share, "sent": sent, "received": frames, "gaps": gaps, "dropped": dropped}
 
