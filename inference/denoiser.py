@@ -7,23 +7,23 @@ on either side in samples; nothing in it normalises over time."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from inference.affinity import CODE_SIZE, LEAD_COUNT
 from inference.conditions import CHANNELS, PERSON_SIZE
+from inference.crop import CROP, HOP, KNOTS, Person
 from inference.diffusion import Process, dct, idct
 from inference.items import ItemLinear
 
-__all__ = ["BEAT_SAMPLES", "CROP", "HALO", "HOP", "KNOTS", "REACH", "Band", "Denoiser", "Person", "PersonEncoder"]
+__all__ = ["BEAT_SAMPLES", "REACH", "Band", "Denoiser", "PersonEncoder", "Told"]
 
 REACH = 28
-HOP, HALO, KNOTS = 256, 128, 4
-CROP = HOP + 2 * HALO
 _WIDTH = 8  # channels of each lead
 _HIDDEN = LEAD_COUNT * _WIDTH
 _GAIN_KNOTS = 10
@@ -31,13 +31,12 @@ BEAT_SAMPLES = 32 + 58  # of the mean beat that a person code is read from: 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Person:
-    """What is known of the person along a crop of CROP samples, at KNOTS hops of which the first is its first sample.
+class Told:
+    """What every call of one sampling shares. features: (batch, 64, n), added to the taken noise. conditions: of each
+    block, (batch, 128, n at its rate), in the order they run. affinity: as in Person."""
 
-    code: (batch, 4, 16); vector: (batch, 8); affinity: (batch, 4, 8, 8). In between is linear, so crops join."""
-
-    code: Tensor
-    vector: Tensor
+    features: Tensor
+    conditions: Sequence[Tensor]
     affinity: Tensor
 
 
@@ -52,7 +51,7 @@ class _Block(nn.Module):
         self.mix = nn.Parameter(torch.full((_WIDTH,), 0.1))
 
     def forward(self, x: Tensor, condition: Tensor, time: Tensor, affinity: Tensor) -> Tensor:
-        y = self.first(self.norm(x)) + self.condition(condition) + self.time(time)[:, :, None]
+        y = self.first(self.norm(x)) + condition + self.time(time)[:, :, None]
         gate, value = y.chunk(2, 1)
         y = self.second(torch.sigmoid(gate) * torch.tanh(value))
         return x + y + self._across_leads(y, affinity)
@@ -95,20 +94,31 @@ class Denoiser(nn.Module):
         self.wiener = ItemLinear(_HIDDEN, _GAIN_KNOTS)
 
     def forward(self, z: Tensor, t: Tensor, channels: Tensor, person: Person) -> tuple[Tensor, Tensor]:
-        time = self.clock(_time_features(self.process.logsnr(t)))
-        told = self.told(_told(channels, person))
+        return self.denoise(z, t, self.tell(channels, person))
 
-        def run(blocks: Iterable[nn.Module], x: Tensor, condition: Tensor) -> Tensor:
+    def tell(self, channels: Tensor, person: Person) -> Told:
+        """What does not change from call to call, worked out once."""
+        full = self.told(_told(channels, person))
+        half, quarter = _pool(full, 2), _pool(full, 4)
+        rates = ((self.at_full, full), (self.at_half, half), (self.at_quarter, quarter), (self.last, full))
+        conditions = [cast(_Block, block).condition(told) for blocks, told in rates for block in blocks]
+        return Told(full, conditions, person.affinity)
+
+    def denoise(self, z: Tensor, t: Tensor, told: Told) -> tuple[Tensor, Tensor]:
+        """One call: (blurred, clean)."""
+        time = self.clock(_time_features(self.process.logsnr(t)))
+        conditions = iter(told.conditions)
+
+        def run(blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
             for block in blocks:
-                x = block(x, condition, time, person.affinity)
+                x = block(x, next(conditions), time, told.affinity)
             return x
 
-        pool, grow = nn.functional.avg_pool1d, nn.functional.interpolate
-        full = run(self.at_full, self.take(z) + told, told)
-        half = run(self.at_half, pool(full, 2), pool(told, 2))
-        quarter = run(self.at_quarter, pool(half, 2), pool(told, 4))
-        half = half + grow(quarter, scale_factor=2.0, mode="nearest")
-        full = run(self.last, full + grow(half, scale_factor=2.0, mode="nearest"), told)
+        full = run(self.at_full, self.take(z) + told.features)
+        half = run(self.at_half, _pool(full, 2))
+        quarter = run(self.at_quarter, _pool(half, 2))
+        half = half + _grow(quarter)
+        full = run(self.last, full + _grow(half))
         blurred = self.give(full)
         return blurred, self._deblur(blurred, t, time)
 
@@ -120,6 +130,14 @@ class Denoiser(nn.Module):
         knots = nn.functional.softplus(self.wiener(time).double() - 4).float()[:, None]
         rho = nn.functional.interpolate(knots, size=n, mode="linear", align_corners=True)
         return idct(dct(blurred) * heat * (1 + rho) / (heat**2 + rho))
+
+
+def _pool(x: Tensor, by: int) -> Tensor:
+    return nn.functional.avg_pool1d(x, by)
+
+
+def _grow(x: Tensor) -> Tensor:
+    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 @cache
