@@ -18,7 +18,7 @@ from inference.arrays import Array, functions_of, sigmoid
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Process", "dct", "idct", "time_like"]
+__all__ = ["Process", "dct", "filtered", "idct", "time_like"]
 
 _LOGSNR_MAX = 6.0  # the network sees logSNR in [-6, 6]: beyond, steps are spent on nothing (research: few-step table)
 _D_MIN = 1e-3
@@ -45,6 +45,11 @@ def idct(u: Array) -> Array:
     if isinstance(u, np.ndarray):
         return np.asarray(fft.idct(u, norm="ortho"))
     return u.bmm(_basis(u.shape[-1], u.device).expand(len(u), -1, -1))
+
+
+def filtered(x: Array, gain: Array) -> Array:
+    """x (batch, leads, n) with each frequency of the DCT multiplied. gain: (batch or 1, 1, n)."""
+    return idct(dct(x) * gain)
 
 
 def time_like(x: Array, time: float) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 
 from inference.crop import Person
-from inference.diffusion import Process
+from inference.diffusion import Process, filtered
 from inference.errors import WeightsCorrupt, WeightsMissing, WeightsUnfit
 from inference.model_folder import ModelFolder, read_folder
 from inference.settings import EngineSettings
@@ -57,14 +57,14 @@ class OnnxNetworks:
 
     def tell(self, channels: np.ndarray, person: Person) -> Mapping[str, Any]:
         names = [one.name for one in self._tell.get_outputs()]
-        values = self._tell.run_with_ort_values(
-            names, {key: _ort(one) for key, one in _given(channels, person).items()}
-        )
-        return {"affinity": _ort(person.affinity), **dict(zip(names, values, strict=True))}
+        given = {"affinity": person.affinity, **_given(channels, person)}
+        values = self._tell.run_with_ort_values(names, {key: _ort(one) for key, one in given.items()})
+        return dict(zip(names, values, strict=True))
 
     def denoise(self, z: np.ndarray, t: np.ndarray, told: Mapping[str, Any]) -> np.ndarray:
-        (clean,) = self._denoise.run_with_ort_values(["clean"], {"z": _ort(z), "t": _ort(t[:1]), **told})
-        return clean.numpy()
+        given = {"z": _ort(z), "t": _ort(t[:1]), **told}
+        blurred, gain = self._denoise.run_with_ort_values(["blurred", "gain"], given)
+        return filtered(blurred.numpy(), gain.numpy())
 
     def band(self, channels: np.ndarray, person: Person) -> np.ndarray:
         return _run(self._band, _given(channels, person))[0]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from inference.crop import Person
 from inference.denoiser import Told
+from inference.diffusion import filtered
 from inference.model_folder import SHIPPED
 from inference.settings import EngineSettings
 from inference.weights_file import Weights, load_weights
@@ -52,7 +53,7 @@ class TorchNetworks:
 
     @torch.inference_mode()
     def denoise(self, z: Tensor, t: Tensor, told: Told) -> Tensor:
-        return self.generator.denoiser.denoise(z, t, told)[1]
+        return filtered(*self.generator.denoiser.estimate(z, t, told))
 
     @torch.inference_mode()
     def band(self, channels: Tensor, person: Person) -> Tensor:
