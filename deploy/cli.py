@@ -18,6 +18,7 @@ from deploy.commands import (
     dlq,
     doctor,
     evaluate,
+    export_onnx,
     generate,
     infer,
     influx,
@@ -70,6 +71,7 @@ for _name, _module in {
     "load": load,
     "train": train,
     "evaluate": evaluate,
+    "export-onnx": export_onnx,
 }.items():
     app.command(_name)(_module.command)
 for _name, _module in {

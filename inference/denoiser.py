@@ -148,6 +148,7 @@ def _grow(x: Tensor) -> Tensor:
 
 
 @cache
+@torch.inference_mode(mode=False)  # training may meet what was kept while serving
 def _hats(n: int, device: torch.device) -> Tensor:
     """(4, n): weight of each knot at each of n samples of a crop, whatever its rate."""
     rate = CROP / n

@@ -29,7 +29,8 @@ def _basis(n: int, device: Any) -> Tensor:
     import torch
 
     matrix = np.asarray(fft.dct(np.eye(n), axis=0, norm="ortho"), np.float32)
-    return torch.from_numpy(matrix).to(device)
+    with torch.inference_mode(mode=False):  # training may meet what was kept while serving
+        return torch.from_numpy(matrix).to(device)
 
 
 def dct(x: Array) -> Array:
