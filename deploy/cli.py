@@ -44,6 +44,8 @@ from stream.errors import StreamError
 
 __all__ = ["app", "main"]
 
+_EXTRAS = {"torch": "torch", "onnxruntime": "onnx"}  # libraries that a small box does without
+
 app = typer.Typer(
     name="p2es",
     help="Live wearable PPG in, an estimated 12-lead ECG out. Estimated from PPG. Not for diagnosis.",
@@ -111,6 +113,10 @@ def main() -> None:
         app()
     except (IngestError, StreamError, InferenceError, SinkError, DeployError) as error:
         _fail(str(error), 2)
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        _fail(f"{error.name} is not installed: this command needs p2es[{_EXTRAS[error.name]}]", 1)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"{error.strerror or error}{where}", 1)
