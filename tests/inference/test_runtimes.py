@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from deploy.cli import app
 from deploy.stack.demo import DEMO_RECORDING
 from inference.engine import Engine, _crops
 from inference.errors import RuntimeMissing, WeightsCorrupt, WeightsMissing, WeightsUnfit
@@ -122,14 +124,24 @@ def test_the_same_weights_give_the_same_files(folder, tmp_path):
     assert (tmp_path / "model.json").read_bytes() == (folder / "model.json").read_bytes()
 
 
-WITHOUT_TORCH = """
+def test_the_command_exports_the_model_of_the_settings(folder, tmp_path):
+    options = ["--set", f"infer.engine.batch={BATCH}", "export-onnx", "-o", str(tmp_path)]
+    done = CliRunner().invoke(app, options)
+    assert done.exit_code == 0, done.output
+    assert f"batches of {BATCH}" in done.output
+    assert (tmp_path / "model.json").read_bytes() == (folder / "model.json").read_bytes()
+
+
+NOT_INSTALLED = """
 import sys
 class NotInstalled:
     def find_spec(self, name, path=None, target=None):
         if name == "torch":
             raise ModuleNotFoundError(name, name=name)
-if {blocked}:
-    sys.meta_path.insert(0, NotInstalled())
+sys.meta_path.insert(0, NotInstalled())
+"""
+GENERATE = """
+import sys
 from pathlib import Path
 from deploy.generate import generate
 from inference.engine import Engine
@@ -144,13 +156,21 @@ print(sys.modules.get("torch"), len([name for name in sys.modules if name.starts
 
 @pytest.mark.parametrize("blocked", [False, True], ids=["torch at hand", "no torch"])
 def test_an_edge_box_never_loads_torch(folder, tmp_path, blocked):
-    code = WITHOUT_TORCH.format(
-        blocked=blocked, folder=str(folder), batch=BATCH, record=str(RECORDINGS[1]), out=str(tmp_path)
-    )
+    code = GENERATE.format(folder=str(folder), batch=BATCH, record=str(RECORDINGS[1]), out=str(tmp_path))
+    code = NOT_INSTALLED + code if blocked else code
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["None", "0"]
     assert (tmp_path / "bidmc01-60s.dat").stat().st_size == 2 * 12 * 2559  # 20 s but for the last sample's length
+
+
+def test_what_needs_torch_says_so_in_one_line(tmp_path):
+    code = NOT_INSTALLED + "from deploy.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "export-onnx", "-o", str(tmp_path)],
+        capture_output=True, text=True, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "p2es: torch is not installed: this command needs p2es[torch]\n")
 
 
 @pytest.mark.parametrize(("runtime", "library"), [("torch", "torch"), ("onnx", "onnxruntime")])
