@@ -1,4 +1,5 @@
-"""The serving path as ONNX of fixed shapes: beat head, person, what all calls share, one call of the denoiser, band."""
+"""The serving path as ONNX of fixed shapes: beat head, person, code of an own beat, what all calls of the denoiser
+share, one call, band."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inference.affinity import LEAD_COUNT
 from inference.conditions import CHANNELS, PERSON_SIZE
 from inference.crop import CROP, KNOTS, Person
-from inference.denoiser import Told
+from inference.denoiser import BEAT_SAMPLES, Told
 from inference.errors import RuntimeMissing
 from inference.model_folder import sha256, write_description
 from inference.weights_file import Weights
@@ -50,6 +52,7 @@ def export(weights: Weights, folder: Path, batch: int) -> str:
     model_id = f"{weights.model_id}-onnx"
     facts = {
         "model_id": model_id,
+        "weights_id": weights.model_id,
         "runtime": "onnx",
         "sha256": hashes,
         "batch": batch,
@@ -67,7 +70,7 @@ def _graphs(weights: Weights, batch: int) -> dict[str, _Graph]:
     head, generator = weights.head.cpu(), weights.generator.cpu()
     denoiser = generator.denoiser
     vectors, shapes = torch.zeros(batch, PERSON_SIZE), torch.zeros(batch, KNOTS, SHAPE_SIZE)
-    channels, noise, time = torch.zeros(batch, CHANNELS, CROP), torch.zeros(batch, 8, CROP), torch.ones(1)
+    channels, noise = torch.zeros(batch, CHANNELS, CROP), torch.zeros(batch, LEAD_COUNT, CROP)
     person, _ = generator.person(vectors, shapes)
     told = denoiser.tell(channels, person)
     shared = {"features": told.features}
@@ -94,9 +97,15 @@ def _graphs(weights: Weights, batch: int) -> dict[str, _Graph]:
             ["probability"],
         ),
         "person": _Graph(generator, to_person, {"vectors": vectors, "shapes": shapes}, ["code", "vector", "affinity"]),
+        "code": _Graph(
+            generator.encoder,
+            generator.encoder,
+            {"beat": torch.zeros(1, LEAD_COUNT, BEAT_SAMPLES), "known": torch.zeros(1, LEAD_COUNT)},
+            ["code"],
+        ),
         "tell": _Graph(denoiser, tell, known | {"affinity": person.affinity}, list(shared)),
         # one time for the whole batch; the deblurring itself is left to numpy's fast transform
-        "denoise": _Graph(denoiser, denoise, {"z": noise, "t": time, **shared}, ["blurred", "gain"]),
+        "denoise": _Graph(denoiser, denoise, {"z": noise, "t": torch.ones(1), **shared}, ["blurred", "gain"]),
         "band": _Graph(
             generator.band,
             lambda channels, code, vector: generator.band(channels, Person(code, vector, None)),

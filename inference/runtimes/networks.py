@@ -17,6 +17,7 @@ class Networks(Protocol):
     into one, `values` gives it back; samplers work on either. An item's result may not depend on its place."""
 
     model_id: str
+    weights_id: str  # of the weights alone, whatever runs them: what a person's calibration is made with
     device: str
     lead_scale: np.ndarray  # (8,) mV
     process: Process
@@ -34,7 +35,11 @@ class Networks(Protocol):
         ...
 
     def person(self, vectors: Any, shapes: Any) -> Person:
-        """The group's prototype along the crop. vectors: (batch, 8); shapes: (batch, 4, 16)."""
+        """The group's prototype along the crop. vectors: (batch, 8); shapes: (batch, 4, 16). May be written over."""
+        ...
+
+    def own_code(self, beat: np.ndarray, known: np.ndarray) -> Any:
+        """(16,) code of one person's mean beat (8, 90) over the lead scale, 0 where a lead is not known (8,)."""
         ...
 
     def tell(self, channels: Any, person: Person) -> Any:

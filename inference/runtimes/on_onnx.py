@@ -37,10 +37,11 @@ class OnnxNetworks:
     device = "cpu, by onnxruntime"
 
     def __init__(self, folder: ModelFolder, threads: int = 1) -> None:
-        self.model_id, self.process = folder.facts["model_id"], Process(folder.facts["blur"])
+        self.model_id, self.weights_id = folder.facts["model_id"], folder.facts["weights_id"]
+        self.process = Process(folder.facts["blur"])
         self.lead_scale = np.array(folder.facts["lead_scale_mv"], np.float32)
-        self._beats, self._person, self._tell, self._denoise, self._band = (
-            _session(folder, f"{name}.onnx", threads) for name in ("beats", "person", "tell", "denoise", "band")
+        self._beats, self._person, self._code, self._tell, self._denoise, self._band = (
+            _session(folder, f"{name}.onnx", threads) for name in ("beats", "person", "code", "tell", "denoise", "band")
         )
 
     def beat_probability(self, features: np.ndarray) -> np.ndarray:
@@ -54,6 +55,9 @@ class OnnxNetworks:
 
     def person(self, vectors: np.ndarray, shapes: np.ndarray) -> Person:
         return Person(*_run(self._person, {"vectors": vectors, "shapes": shapes}))
+
+    def own_code(self, beat: np.ndarray, known: np.ndarray) -> np.ndarray:
+        return _run(self._code, {"beat": beat[None], "known": known[None]})[0][0]
 
     def tell(self, channels: np.ndarray, person: Person) -> Mapping[str, Any]:
         names = [one.name for one in self._tell.get_outputs()]

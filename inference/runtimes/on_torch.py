@@ -28,7 +28,8 @@ class TorchNetworks:
     """See Networks."""
 
     def __init__(self, weights: Weights, device: str = "cpu") -> None:
-        self.model_id, self.device, self.lead_scale = weights.model_id, device, weights.lead_scale
+        self.model_id = self.weights_id = weights.model_id
+        self.device, self.lead_scale = device, weights.lead_scale
         self.head, self.generator = weights.head.to(device), weights.generator.to(device)
         self.process = self.generator.process
 
@@ -43,9 +44,13 @@ class TorchNetworks:
     def values(self, array: Tensor) -> np.ndarray:
         return array.cpu().numpy()
 
-    @torch.inference_mode()
+    @torch.no_grad()  # a tensor of inference_mode could not be written over outside of it
     def person(self, vectors: Tensor, shapes: Tensor) -> Person:
         return self.generator.person(vectors, shapes)[0]
+
+    @torch.no_grad()
+    def own_code(self, beat: np.ndarray, known: np.ndarray) -> Tensor:
+        return self.generator.encoder(self.array(beat)[None], self.array(known)[None])[0]
 
     @torch.inference_mode()
     def tell(self, channels: Tensor, person: Person) -> Told:

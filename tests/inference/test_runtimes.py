@@ -99,6 +99,22 @@ def test_beats_are_the_same_to_the_last_bit_at_every_place_in_a_batch(onnx):
         np.testing.assert_array_equal(np.roll(moved, -shift, 0), together)
 
 
+def test_a_person_s_own_code_is_torch_s_and_may_replace_the_prototype(onnx, torch):
+    rng = np.random.default_rng(0)
+    beat, known = rng.normal(size=(8, 90)).astype(np.float32), (rng.random(8) < 0.5).astype(np.float32)
+    vectors, shapes = np.zeros((BATCH, 8), np.float32), np.zeros((BATCH, 4, 16), np.float32)
+    bands = []
+    for networks in (onnx.networks, torch.networks):
+        code = networks.own_code(beat * known[:, None], known)
+        person = networks.person(networks.array(vectors), networks.array(shapes))
+        person.code[1] = code
+        given = networks.array(np.zeros((BATCH, 18, 512), np.float32))
+        bands.append(networks.values(networks.band(given, person)))
+    np.testing.assert_allclose(*bands, atol=1e-5)
+    np.testing.assert_array_equal(bands[0][0], bands[0][2])
+    assert np.abs(bands[0][1] - bands[0][0]).max() > 0.01
+
+
 def test_where_numpy_put_its_arrays_changes_nothing(onnx):
     features = np.random.default_rng(0).normal(size=(BATCH, 3, 1280)).astype(np.float32)
     apart = np.empty(features.size + 1, np.float32)[1:].reshape(features.shape)
@@ -109,7 +125,14 @@ def test_where_numpy_put_its_arrays_changes_nothing(onnx):
 
 def test_the_description_names_every_file_by_its_hash(folder, torch):
     facts = json.loads((folder / "model.json").read_text())
-    assert sorted(facts["sha256"]) == ["band.onnx", "beats.onnx", "denoise.onnx", "person.onnx", "tell.onnx"]
+    assert sorted(facts["sha256"]) == [
+        "band.onnx",
+        "beats.onnx",
+        "code.onnx",
+        "denoise.onnx",
+        "person.onnx",
+        "tell.onnx",
+    ]
     assert sorted(facts["sha256"]) == sorted(file.name for file in folder.glob("*.onnx"))
     assert all(sha256((folder / name).read_bytes()) == wanted for name, wanted in facts["sha256"].items())
     assert (facts["batch"], facts["model_id"]) == (BATCH, torch.model_id + "-onnx")
