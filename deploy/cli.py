@@ -18,6 +18,7 @@ from deploy.commands import (
     dlq,
     doctor,
     evaluate,
+    export_onnx,
     generate,
     infer,
     influx,
@@ -42,6 +43,8 @@ from sinks.errors import SinkError
 from stream.errors import StreamError
 
 __all__ = ["app", "main"]
+
+_EXTRAS = {"torch": "torch", "onnxruntime": "onnx"}  # libraries that a small box does without
 
 app = typer.Typer(
     name="p2es",
@@ -70,6 +73,7 @@ for _name, _module in {
     "load": load,
     "train": train,
     "evaluate": evaluate,
+    "export-onnx": export_onnx,
 }.items():
     app.command(_name)(_module.command)
 for _name, _module in {
@@ -109,6 +113,10 @@ def main() -> None:
         app()
     except (IngestError, StreamError, InferenceError, SinkError, DeployError) as error:
         _fail(str(error), 2)
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        _fail(f"{error.name} is not installed: this command needs p2es[{_EXTRAS[error.name]}]", 1)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"{error.strerror or error}{where}", 1)

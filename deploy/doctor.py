@@ -12,7 +12,7 @@ import aiohttp
 
 from deploy.settings import Settings
 from inference.errors import InferenceError
-from inference.weights_file import SHIPPED, load_weights
+from inference.runtimes import load_networks
 from ingest.errors import IngestError
 from ingest.spool import probe_spool
 from sinks.errors import SinkError
@@ -93,8 +93,8 @@ async def _clock(settings: Settings) -> str:
 
 
 async def _model(settings: Settings) -> str:
-    weights = await asyncio.to_thread(load_weights, settings.infer.engine.weights or SHIPPED)
-    return weights.model_id
+    networks = await asyncio.to_thread(load_networks, settings.infer.engine)
+    return f"{networks.model_id} on {networks.device}"
 
 
 async def _recordings(settings: Settings) -> str:

@@ -212,8 +212,12 @@ def _check_values(settings: Settings) -> None:
     if settings.infer.backlog not in ("keep", "freshest"):
         raise BadSettings(f"setting infer.backlog: keep or freshest, not {settings.infer.backlog}")
     engine = settings.infer.engine
+    if engine.runtime not in ("torch", "onnx"):
+        raise BadSettings(f"setting infer.engine.runtime: torch or onnx, not {engine.runtime}")
     if engine.device not in ("auto", "cpu", "cuda"):
         raise BadSettings(f"setting infer.engine.device: auto, cpu or cuda, not {engine.device}")
+    if engine.runtime == "onnx" and engine.device == "cuda":
+        raise BadSettings("setting infer.engine.device: onnx runs on the cpu; cuda is torch's")
     if engine.sampler not in ("ancestral", "ddim", "dpmpp_2m"):
         raise BadSettings(f"setting infer.engine.sampler: ancestral, ddim or dpmpp_2m, not {engine.sampler}")
     for key in ("calls", "batch", "threads"):

@@ -8,17 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from inference.abstain import AbstainSettings, abstentions
-from inference.beat_head import Beats, beat_features, beat_probability, decode_beats, normalise
+from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
-from inference.denoiser import CROP, HALO, HOP, KNOTS
+from inference.crop import CROP, HALO, HOP, KNOTS
 from inference.leads import twelve_leads_uv
 from inference.noise import field
+from inference.runtimes import Networks, load_networks
 from inference.samplers import SAMPLERS
 from inference.settings import EngineSettings
-from inference.weights_file import SHIPPED, Weights, load_weights
 from stream.messages import ABSTAINED_UV, GRID_STEP_NS, EcgSegment, PpgSegment
 
 __all__ = ["Engine"]
@@ -49,23 +48,17 @@ class _Window:
 class Engine:
     """Load once, call `infer` for ever. Not thread-safe: one engine a thread."""
 
-    def __init__(self, weights: Weights, settings: EngineSettings) -> None:
-        self.settings, self.weights, self.model_id = settings, weights, weights.model_id
-        wanted = settings.device
-        self.device = torch.device(
-            "cuda" if wanted == "auto" and torch.cuda.is_available() else wanted.replace("auto", "cpu")
-        )
-        self._head = weights.head.to(self.device)
-        self._generator = weights.generator.to(self.device)
-        self._times = weights.generator.process.grid(settings.calls)
+    def __init__(self, networks: Networks, settings: EngineSettings) -> None:
+        self.networks, self.settings = networks, settings
+        self.model_id, self.device = networks.model_id, networks.device
+        self._times = networks.process.grid(settings.calls)
         self._sampler = SAMPLERS[settings.sampler]
         self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence)
 
     @classmethod
     def load(cls, settings: EngineSettings) -> Engine:
-        """Read the weights. Raises WeightsMissing or WeightsCorrupt."""
-        torch.set_num_threads(settings.threads)
-        return cls(load_weights(settings.weights or SHIPPED), settings)
+        """Read the model. Raises RuntimeMissing, WeightsMissing, WeightsCorrupt or WeightsUnfit."""
+        return cls(load_networks(settings), settings)
 
     def infer(self, segments: Sequence[PpgSegment]) -> list[EcgSegment]:
         """Estimate the owned part of each window, in their order."""
@@ -95,14 +88,13 @@ class Engine:
             features = np.zeros((size, 3, len(part[0].ppg)), np.float32)
             for row, (pulse, valid) in enumerate(shifted):
                 features[row] = beat_features(pulse, valid)
-            probability = beat_probability(self._head, features)
+            probability = self.networks.beat_probability(features)
             for row, one in enumerate(part):
                 pulse, valid = shifted[row]
                 known = probability[row] * (valid > 0)  # no beat is read off what was not measured
                 out.append(_Window(one, pulse, valid, decode_beats(known, self.settings.beat_threshold)))
         return out
 
-    @torch.inference_mode()
     def _generate(self, windows: Sequence[_Window], crops: Sequence[_Crop]) -> tuple[np.ndarray, np.ndarray]:
         """Leads (batch, 8, CROP) and band (batch, 2, CROP) in mV for up to `batch` crops."""
         size = self.settings.batch
@@ -119,19 +111,14 @@ class Engine:
             # the pulse of a sample lies up to a delay ahead; the nearest hop is near enough for its shape
             knots = np.clip(crop.first // HOP + np.arange(KNOTS), 0, len(segment.shape) - 1)
             shapes[row] = segment.shape[knots]
-        told = self._tensor(channels)
-        person, _ = self._generator.person(self._tensor(vectors), self._tensor(shapes))
-        start = self._tensor(noise)
-        sample = self._sampler(
-            lambda z, t: self._generator.denoiser(z, t, told, person)[1], self._generator.process, [start], self._times
-        )
-        band = self._generator.band(told, person)
-        scale = self.weights.lead_scale
-        return sample.cpu().numpy() * scale[:, None], band.cpu().numpy() * scale[1]
-
-    def _tensor(self, values: np.ndarray) -> torch.Tensor:
-        # torch's own memory: kernels round by the alignment of what they read, and numpy's varies from run to run
-        return torch.from_numpy(values).to(self.device, copy=True)
+        networks, scale = self.networks, self.networks.lead_scale
+        given = networks.array(channels)
+        person = networks.person(networks.array(vectors), networks.array(shapes))
+        told = networks.tell(given, person)
+        start = networks.array(noise)
+        sample = self._sampler(lambda z, t: networks.denoise(z, t, told), networks.process, [start], self._times)
+        band = networks.band(given, person)
+        return networks.values(sample) * scale[:, None], networks.values(band) * scale[1]
 
     def _result(self, window: _Window, leads_uv: np.ndarray, band_uv: np.ndarray) -> EcgSegment:
         segment, beats = window.segment, window.beats

@@ -25,6 +25,8 @@ def test_defaults_file_environment_flags_in_this_order(tmp_path):
         ({"infer.engine.calls": "0"}, "at least 1"),
         ({"infer.backlog": "some"}, "keep or freshest"),
         ({"infer.engine.device": "tpu"}, "auto, cpu or cuda"),
+        ({"infer.engine.runtime": "tensorrt"}, "torch or onnx"),
+        ({"infer.engine.runtime": "onnx", "infer.engine.device": "cuda"}, "cuda is torch's"),
         ({"infer.engine.sampler": "x"}, "ancestral, ddim or dpmpp_2m"),
         ({"patients.p.sex": "x"}, "F or M"),
         ({"patients.p.limits.heart_rate_low": "130"}, "not below"),
