@@ -10,8 +10,9 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from deploy.settings import Settings
+from deploy.settings import Settings, calibration_files
 from inference.errors import InferenceError
+from inference.personal.calibration import read_calibration
 from inference.weights_file import SHIPPED, load_weights
 from sinks.errors import SinkError
 from sinks.influx.writer import Writer
@@ -91,7 +92,10 @@ async def _clock(settings: Settings) -> str:
 
 async def _model(settings: Settings) -> str:
     weights = await asyncio.to_thread(load_weights, settings.infer.engine.weights or SHIPPED)
-    return weights.model_id
+    files = calibration_files(settings)
+    for patient, file in files.items():
+        read_calibration(file, weights.model_id, patient)
+    return weights.model_id + (f", {len(files)} patients calibrated" if files else "")
 
 
 async def _recordings(settings: Settings) -> str:

@@ -4,8 +4,9 @@ Networks always run on full, zero-padded batches of one size: results are bit-eq
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from inference.conditions import CHANNELS, beat_channels, person_vector
 from inference.denoiser import CROP, HALO, HOP, KNOTS
 from inference.leads import twelve_leads_uv
 from inference.noise import field
+from inference.personal.calibration import Calibration, read_calibration
+from inference.personal.own_leads import OwnLeads
 from inference.samplers import SAMPLERS
 from inference.settings import EngineSettings
 from inference.weights_file import SHIPPED, Weights, load_weights
@@ -49,8 +52,11 @@ class _Window:
 class Engine:
     """Load once, call `infer` for ever. Not thread-safe: one engine a thread."""
 
-    def __init__(self, weights: Weights, settings: EngineSettings) -> None:
+    def __init__(
+        self, weights: Weights, settings: EngineSettings, calibrations: Mapping[str, Calibration] | None = None
+    ) -> None:
         self.settings, self.weights, self.model_id = settings, weights, weights.model_id
+        self._own = {patient: OwnLeads(one) for patient, one in (calibrations or {}).items()}
         wanted = settings.device
         self.device = torch.device(
             "cuda" if wanted == "auto" and torch.cuda.is_available() else wanted.replace("auto", "cpu")
@@ -62,14 +68,29 @@ class Engine:
         self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence)
 
     @classmethod
-    def load(cls, settings: EngineSettings) -> Engine:
-        """Read the weights. Raises WeightsMissing or WeightsCorrupt."""
+    def load(cls, settings: EngineSettings, calibrations: Mapping[str, Path] | None = None) -> Engine:
+        """Read the weights and the calibration files by patient.
+
+        Raises WeightsMissing, WeightsCorrupt or CalibrationUnusable."""
         torch.set_num_threads(settings.threads)
-        return cls(load_weights(settings.weights or SHIPPED), settings)
+        weights = load_weights(settings.weights or SHIPPED)
+        known = {
+            patient: read_calibration(path, weights.model_id, patient) for patient, path in (calibrations or {}).items()
+        }
+        return cls(weights, settings, known)
+
+    def calibrated(self, calibrations: Mapping[str, Calibration]) -> Engine:
+        """The same engine for these patients' own delay and beats."""
+        return Engine(self.weights, self.settings, calibrations)
+
+    def model_of(self, patient: str) -> str:
+        """The id that a patient's estimates bear: it tells which calibration, if any."""
+        own = self._own.get(patient)
+        return self.model_id + (own.suffix if own else "")
 
     def infer(self, segments: Sequence[PpgSegment]) -> list[EcgSegment]:
         """Estimate the owned part of each window, in their order."""
-        windows = self._beats(segments)
+        windows = self._beats([self._at_own_delay(one) for one in segments])
         crops = [crop for i, one in enumerate(windows) for crop in _crops(i, one.segment)]
         leads = [
             np.full((one.segment.owned_stop - one.segment.owned_start, 12), ABSTAINED_UV, np.int16) for one in windows
@@ -78,7 +99,8 @@ class Engine:
         for at in range(0, len(crops), self.settings.batch):
             part = crops[at : at + self.settings.batch]
             generated, band = self._generate(windows, part)
-            for crop, mv, limits in zip(part, generated, band, strict=False):
+            for crop, *made in zip(part, generated, band, strict=False):
+                mv, limits = self._with_own_beats(windows[crop.segment], crop, *made)
                 inside = slice(crop.start - crop.first, crop.stop - crop.first)
                 begin = windows[crop.segment].segment.owned_start
                 where = slice(crop.start - begin, crop.stop - begin)
@@ -129,6 +151,19 @@ class Engine:
         scale = self.weights.lead_scale
         return sample.cpu().numpy() * scale[:, None], band.cpu().numpy() * scale[1]
 
+    def _at_own_delay(self, segment: PpgSegment) -> PpgSegment:
+        own = self._own.get(segment.patient)
+        return replace(segment, delay_samples=own.delay_samples) if own else segment
+
+    def _with_own_beats(
+        self, window: _Window, crop: _Crop, mv: np.ndarray, band: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        own = self._own.get(window.segment.patient)
+        if own is None:
+            return mv, band
+        leads = own.leads(mv, window.beats.index, crop.first)
+        return leads, own.band(band, leads[1] - mv[1], window.beats.index, crop.first)
+
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         # torch's own memory: kernels round by the alignment of what they read, and numpy's varies from run to run
         return torch.from_numpy(values).to(self.device, copy=True)
@@ -156,7 +191,7 @@ class Engine:
             quality=segment.quality,
             reasons=segment.reasons,
             abstained=tuple(silent),
-            model_id=self.model_id,
+            model_id=self.model_of(segment.patient),
             steps=self.settings.calls,
             source="estimated",
             shift_ns=segment.shift_ns,

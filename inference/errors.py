@@ -1,6 +1,13 @@
 """What can go wrong in this room, by what the caller can do about it."""
 
-__all__ = ["DataMissing", "InferenceError", "WeightsCorrupt", "WeightsMissing"]
+__all__ = [
+    "CalibrationRefused",
+    "CalibrationUnusable",
+    "DataMissing",
+    "InferenceError",
+    "WeightsCorrupt",
+    "WeightsMissing",
+]
 
 
 class InferenceError(Exception):
@@ -17,3 +24,11 @@ class WeightsMissing(InferenceError):
 
 class WeightsCorrupt(InferenceError):
     """The weights are not the ones their description names: fetch or train them again."""
+
+
+class CalibrationRefused(InferenceError):
+    """A recording that no calibration can be made from: take another stretch, or another recording."""
+
+
+class CalibrationUnusable(InferenceError):
+    """A calibration file that is damaged, or of another patient, model or version: calibrate again."""

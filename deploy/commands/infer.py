@@ -3,6 +3,7 @@
 import typer
 
 from deploy.context import settings_of
+from deploy.settings import calibration_files
 from deploy.stage import run_stage
 
 __all__ = ["command"]
@@ -15,4 +16,5 @@ def command(context: typer.Context) -> None:
     from inference.worker import run  # torch takes seconds to load, and other commands do not need it
 
     settings = settings_of(context)
-    run_stage(lambda stop: run(settings.infer, settings.kafka, stop), settings.health)
+    files = calibration_files(settings)
+    run_stage(lambda stop: run(settings.infer, settings.kafka, files, stop), settings.health)
