@@ -19,7 +19,19 @@ from inference.conditions import CHANNELS, PERSON_SIZE
 from inference.diffusion import Process, dct, idct
 from inference.items import ItemLinear
 
-__all__ = ["BEAT_SAMPLES", "CROP", "HALO", "HOP", "KNOTS", "REACH", "Band", "Denoiser", "Person", "PersonEncoder"]
+__all__ = [
+    "BEAT_BEFORE",
+    "BEAT_SAMPLES",
+    "CROP",
+    "HALO",
+    "HOP",
+    "KNOTS",
+    "REACH",
+    "Band",
+    "Denoiser",
+    "Person",
+    "PersonEncoder",
+]
 
 REACH = 28
 HOP, HALO, KNOTS = 256, 128, 4
@@ -27,7 +39,8 @@ CROP = HOP + 2 * HALO
 _WIDTH = 8  # channels of each lead
 _HIDDEN = LEAD_COUNT * _WIDTH
 _GAIN_KNOTS = 10
-BEAT_SAMPLES = 32 + 58  # of the mean beat that a person code is read from: 0.25 s before R to 0.45 s after
+BEAT_BEFORE = 32
+BEAT_SAMPLES = BEAT_BEFORE + 58  # of the mean beat that a person code is read from: 0.25 s before R to 0.45 s after
 
 
 @dataclass(frozen=True, slots=True, eq=False)

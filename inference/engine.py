@@ -14,10 +14,10 @@ import torch
 from inference.abstain import AbstainSettings, abstentions
 from inference.beat_head import Beats, beat_features, beat_probability, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
-from inference.denoiser import CROP, HALO, HOP, KNOTS
+from inference.denoiser import BEAT_BEFORE, BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
 from inference.leads import twelve_leads_uv
 from inference.noise import field
-from inference.personal.calibration import Calibration, read_calibration
+from inference.personal.calibration import BEFORE, Calibration, read_calibration
 from inference.personal.own_leads import OwnLeads
 from inference.samplers import SAMPLERS
 from inference.settings import EngineSettings
@@ -56,7 +56,6 @@ class Engine:
         self, weights: Weights, settings: EngineSettings, calibrations: Mapping[str, Calibration] | None = None
     ) -> None:
         self.settings, self.weights, self.model_id = settings, weights, weights.model_id
-        self._own = {patient: OwnLeads(one) for patient, one in (calibrations or {}).items()}
         wanted = settings.device
         self.device = torch.device(
             "cuda" if wanted == "auto" and torch.cuda.is_available() else wanted.replace("auto", "cpu")
@@ -66,6 +65,8 @@ class Engine:
         self._times = weights.generator.process.grid(settings.calls)
         self._sampler = SAMPLERS[settings.sampler]
         self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence)
+        self._own = {patient: OwnLeads(one) for patient, one in (calibrations or {}).items()}
+        self._codes = {patient: self._code(one) for patient, one in self._own.items() if one.known.any()}
 
     @classmethod
     def load(cls, settings: EngineSettings, calibrations: Mapping[str, Path] | None = None) -> Engine:
@@ -143,6 +144,10 @@ class Engine:
             shapes[row] = segment.shape[knots]
         told = self._tensor(channels)
         person, _ = self._generator.person(self._tensor(vectors), self._tensor(shapes))
+        for row, crop in enumerate(crops):
+            code = self._codes.get(windows[crop.segment].segment.patient)
+            if code is not None:
+                person.code[row] = code
         start = self._tensor(noise)
         sample = self._sampler(
             lambda z, t: self._generator.denoiser(z, t, told, person)[1], self._generator.process, [start], self._times
@@ -150,6 +155,14 @@ class Engine:
         band = self._generator.band(told, person)
         scale = self.weights.lead_scale
         return sample.cpu().numpy() * scale[:, None], band.cpu().numpy() * scale[1]
+
+    @torch.inference_mode()
+    def _code(self, own: OwnLeads) -> torch.Tensor:
+        """(16,) person code of an own beat, for the leads that it does not know."""
+        part = slice(BEFORE - BEAT_BEFORE, BEFORE - BEAT_BEFORE + BEAT_SAMPLES)
+        beat = np.where(own.known[:, None], own.beats_mv[:, part] / self.weights.lead_scale[:, None], 0.0)
+        told = self._tensor(beat.astype(np.float32)[None]), self._tensor(own.known.astype(np.float32)[None])
+        return self._generator.encoder(*told)[0]
 
     def _at_own_delay(self, segment: PpgSegment) -> PpgSegment:
         own = self._own.get(segment.patient)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from inference.datasets.reference import GENERATED, LIMB
-from inference.personal.calibration import Calibration
+from inference.personal.calibration import SIZE, Calibration
 from inference.personal.own_beat import place, spline
 from stream.messages import GRID_FS_HZ
 
@@ -13,7 +13,9 @@ __all__ = ["OwnLeads"]
 
 
 class OwnLeads:
-    """Made once from a calibration, for ever the same."""
+    """Made once from a calibration, for ever the same.
+
+    beats_mv: (8, SIZE) own beat in the order I, II, V1..V6, NaN where it is not determined; known: (8,) where it is."""
 
     def __init__(self, calibration: Calibration) -> None:
         self.delay_samples = round(calibration.delay_s * GRID_FS_HZ)
@@ -25,16 +27,15 @@ class OwnLeads:
         self._solve = np.linalg.pinv(self._limbs) if limbs else np.zeros((2, 0))
         self._chest = [GENERATED.index(name) for name in GENERATED if name in beats_mv and name not in LIMB]
         wanted = [*limbs, *(GENERATED[row] for row in self._chest)]
-        own = np.array([beats_mv[name] for name in wanted]).reshape(len(wanted), -1)
+        own = np.array([beats_mv[name] for name in wanted]).reshape(-1, SIZE)
         band = calibration.band_uv
         self._beats = spline(own)
         self._band = None if band is None else spline(band / 1000)
-        self.generated = self._known(own[: len(limbs)], own[len(limbs) :])
+        self.beats_mv = self._determined(own[: len(limbs)], own[len(limbs) :])
+        self.known = np.asarray(np.isfinite(self.beats_mv).all(1))
 
-    def _known(self, limbs: np.ndarray, chest: np.ndarray) -> np.ndarray:
-        """(8, SIZE) own beat in the order GENERATED, mV, NaN where it is not determined."""
-        size = (limbs if len(limbs) else chest).shape[-1]
-        out = np.full((len(GENERATED), size), np.nan)
+    def _determined(self, limbs: np.ndarray, chest: np.ndarray) -> np.ndarray:
+        out = np.full((len(GENERATED), SIZE), np.nan)
         if np.linalg.matrix_rank(self._limbs) == 2:
             out[:2] = self._solve @ limbs
         else:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,8 +161,8 @@ def test_from_the_command_line_to_a_calibrated_record(tmp_path):
     assert files[0] == files[1] != files[2]
     summary = json.loads((tmp_path / "own" / "bidmc01-60s.json").read_text())
     assert summary["model_id"] == f"{facts['model_id']}+cal:{facts['sha256'][:8]}"
-    record = wfdb.rdrecord(str(tmp_path / "own" / "bidmc01-60s"))
-    leads = dict(zip(record.sig_name or [], np.nan_to_num(record.p_signal).T, strict=True))
+    record: Any = wfdb.rdrecord(str(tmp_path / "own" / "bidmc01-60s"))
+    leads = dict(zip(record.sig_name, np.nan_to_num(record.p_signal).T, strict=True))
     assert np.abs(leads["II"] - leads["I"] - leads["III"]).max() < 0.0015
 
 

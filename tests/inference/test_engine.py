@@ -148,6 +148,15 @@ def test_the_own_delay_moves_the_beats_and_the_own_beat_stands_at_them(plain, se
         assert np.median(leads[at, lead]) == pytest.approx(height, abs=abs(0.12 * height))
 
 
+def test_leads_that_were_not_recorded_are_told_the_own_beat(plain, segments):
+    tall, flat = (calibration({"I": one, "II": 1.0}) for one in (1.2, -0.4))
+    out = [plain.calibrated({"p": one}).infer(segments)[3].leads_uv.astype(int) for one in (tall, flat)]
+    np.testing.assert_array_equal(out[0][:, 1], out[1][:, 1])
+    assert np.abs(out[0] - out[1])[:, 6:].max(0).min() > 20
+    delay_only = plain.calibrated({"p": calibration({}, delay_s=0.5625, band=None)}).infer(segments)[3]
+    np.testing.assert_array_equal(delay_only.leads_uv, plain.infer(segments)[3].leads_uv)
+
+
 def test_noise_is_a_field_and_not_a_stream():
     whole = field(0, "p", 1000, 900)
     np.testing.assert_array_equal(field(0, "p", 1300, 100), whole[:, 300:400])
