@@ -10,6 +10,7 @@ import typer
 
 from deploy.commands import (
     alert,
+    calibrate,
     collect,
     dashboards,
     decode,
@@ -57,6 +58,7 @@ app = typer.Typer(
 for _name, _module in {
     "demo": demo,
     "generate": generate,
+    "calibrate": calibrate,
     "scan": scan,
     "devices": devices,
     "collect": collect,

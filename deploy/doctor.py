@@ -10,8 +10,9 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from deploy.settings import Settings
+from deploy.settings import Settings, calibration_files
 from inference.errors import InferenceError
+from inference.personal.calibration import read_calibration
 from inference.runtimes import load_networks
 from ingest.errors import IngestError
 from ingest.spool import probe_spool
@@ -94,7 +95,11 @@ async def _clock(settings: Settings) -> str:
 
 async def _model(settings: Settings) -> str:
     networks = await asyncio.to_thread(load_networks, settings.infer.engine)
-    return f"{networks.model_id} on {networks.device}"
+    files = calibration_files(settings)
+    for patient, file in files.items():
+        read_calibration(file, networks.weights_id, patient)
+    calibrated = f", {len(files)} patients calibrated" if files else ""
+    return f"{networks.model_id} on {networks.device}{calibrated}"
 
 
 async def _recordings(settings: Settings) -> str:

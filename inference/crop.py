@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CROP", "HALO", "HOP", "KNOTS", "Person"]
+__all__ = ["BEAT_BEFORE", "BEAT_SAMPLES", "CROP", "HALO", "HOP", "KNOTS", "Person"]
 
 HOP, HALO, KNOTS = 256, 128, 4
 CROP = HOP + 2 * HALO
+BEAT_BEFORE = 32
+BEAT_SAMPLES = BEAT_BEFORE + 58  # of the mean beat that a person code is read from: 0.25 s before R to 0.45 s after
 
 
 @dataclass(frozen=True, slots=True, eq=False)

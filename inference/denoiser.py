@@ -17,18 +17,17 @@ from torch import Tensor, nn
 
 from inference.affinity import CODE_SIZE, LEAD_COUNT
 from inference.conditions import CHANNELS, PERSON_SIZE
-from inference.crop import CROP, HOP, KNOTS, Person
+from inference.crop import BEAT_SAMPLES, CROP, HOP, KNOTS, Person
 from inference.diffusion import Process, filtered
 from inference.items import ItemLinear
 
-__all__ = ["BEAT_SAMPLES", "REACH", "Band", "Denoiser", "PersonEncoder", "Told"]
+__all__ = ["REACH", "Band", "Denoiser", "PersonEncoder", "Told"]
 
 REACH = 28
 _WIDTH = 8  # channels of each lead
 _HIDDEN = LEAD_COUNT * _WIDTH
 _GAIN_KNOTS = 10
 _INSIDE = KNOTS - 1  # knots that weigh anything in a crop: the last lies a hop beyond its end
-BEAT_SAMPLES = 32 + 58  # of the mean beat that a person code is read from: 0.25 s before R to 0.45 s after
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,15 @@
 """What can go wrong in this room, by what the caller can do about it."""
 
-__all__ = ["DataMissing", "InferenceError", "RuntimeMissing", "WeightsCorrupt", "WeightsMissing", "WeightsUnfit"]
+__all__ = [
+    "CalibrationRefused",
+    "CalibrationUnusable",
+    "DataMissing",
+    "InferenceError",
+    "RuntimeMissing",
+    "WeightsCorrupt",
+    "WeightsMissing",
+    "WeightsUnfit",
+]
 
 
 class InferenceError(Exception):
@@ -25,3 +34,11 @@ class WeightsCorrupt(InferenceError):
 
 class WeightsUnfit(InferenceError):
     """A model that is whole but made for another runtime or batch: export it again, or change the setting."""
+
+
+class CalibrationRefused(InferenceError):
+    """A recording that no calibration can be made from: take another stretch, or another recording."""
+
+
+class CalibrationUnusable(InferenceError):
+    """A calibration file that is damaged, or of another patient, model or version: calibrate again."""

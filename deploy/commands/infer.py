@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from deploy.context import settings_of
+from deploy.settings import calibration_files
 from deploy.stage import run_stage
 
 __all__ = ["command"]
@@ -27,4 +28,5 @@ def command(
     settings = settings_of(context)
     chosen = replace(settings.infer.engine, runtime=engine or settings.infer.engine.runtime)
     worker = replace(settings.infer, engine=chosen)
-    run_stage(lambda stop: run(worker, settings.kafka, stop), settings.health)
+    files = calibration_files(settings)
+    run_stage(lambda stop: run(worker, settings.kafka, files, stop), settings.health)

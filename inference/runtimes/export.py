@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from inference.affinity import LEAD_COUNT
 from inference.conditions import CHANNELS, PERSON_SIZE
-from inference.crop import CROP, KNOTS, Person
-from inference.denoiser import BEAT_SAMPLES, Told
+from inference.crop import BEAT_SAMPLES, CROP, KNOTS, Person
+from inference.denoiser import Told
 from inference.errors import RuntimeMissing
 from inference.model_folder import sha256, write_description
 from inference.weights_file import Weights
