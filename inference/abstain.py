@@ -9,7 +9,7 @@ import numpy as np
 from inference.beat_head import Beats
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Abstention, PpgSegment
 
-__all__ = ["AbstainSettings", "abstentions"]
+__all__ = ["AbstainSettings", "abstentions", "known_span"]
 
 _SILENCE_S = 3.0
 _AROUND_S = 1.0
@@ -57,11 +57,17 @@ def _whole(segment: PpgSegment, beats: Beats, settings: AbstainSettings) -> str 
     return None
 
 
-def _silences(segment: PpgSegment, beats: Beats) -> list[tuple[int, int]]:
-    """Parts of the owned part in intervals without a beat longer than _SILENCE_S, the waves of both ends left out."""
+def known_span(segment: PpgSegment) -> tuple[float, float]:
+    """Grid places [first, last) of the window in which a beat would have been found."""
     known = np.flatnonzero(segment.valid)
     first = (known[0] if len(known) else 0) + _WARM_S * GRID_FS_HZ
     last = (known[-1] if len(known) else 0) - segment.delay_samples - _SEEN_S * GRID_FS_HZ
+    return first, last
+
+
+def _silences(segment: PpgSegment, beats: Beats) -> list[tuple[int, int]]:
+    """Parts of the owned part in intervals without a beat longer than _SILENCE_S, the waves of both ends left out."""
+    first, last = known_span(segment)
     places = np.concatenate([[min(first, last)], beats.index, [max(first, last)]])
     out = []
     for number in np.flatnonzero(np.diff(places) > _SILENCE_S * GRID_FS_HZ):

@@ -21,6 +21,8 @@ def command(
     part: Annotated[str, typer.Option(help="train, calibration or test part of the split")] = "test",
     cache: Annotated[Path, typer.Option(help="of prepared recordings")] = Path("runs/prepared"),
     limit: Annotated[int | None, typer.Option(help="the first so many recordings of each set", min=1)] = None,
+    task: Annotated[str, typer.Option(help="ecg (the estimated leads), wrist (DIR holds troika/ or polar/)")] = "ecg",
+    trials: Annotated[int, typer.Option(help="wrist: of each kind of light without a pulse", min=0)] = 1000,
     thresholds: Annotated[
         bool, typer.Option("--thresholds", help="choose when to abstain, on the calibration part")
     ] = False,
@@ -35,6 +37,13 @@ def command(
 
     if part not in ("train", "calibration", "test"):
         raise typer.BadParameter("train, calibration or test", param_hint="--part")
+    if task not in ("ecg", "wrist"):
+        raise typer.BadParameter("ecg or wrist", param_hint="--task")
+    if task == "wrist":
+        from deploy.judging import judge_wrist
+
+        typer.echo(judge_wrist(Engine.load(settings_of(context).infer.engine), data, out, trials))
+        return
     if thresholds:
         _choose(settings_of(context), data, cache, limit, jobs)
         return

@@ -12,6 +12,7 @@ import numpy as np
 
 from inference.datasets.reference import GENERATED
 from inference.evaluation.chest import ChestRow
+from inference.evaluation.plain import known as _known
 from inference.evaluation.score import Figures
 from inference.evaluation.tables import Summary, markdown
 
@@ -160,14 +161,3 @@ def _plain(report: Report) -> dict[str, Any]:
             for name, rows in report.records.items()
         },
     }
-
-
-def _known(value: Any) -> Any:
-    """Numbers rounded, and null for what is not known: JSON has no NaN."""
-    if isinstance(value, dict):
-        return {key: _known(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_known(each) for each in value]
-    if isinstance(value, float):
-        return round(value, 5) if np.isfinite(value) else None
-    return value
