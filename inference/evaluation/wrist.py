@@ -91,14 +91,14 @@ def stage_figure_names() -> list[str]:
 
 
 def light_polarity(recordings: Sequence[Treadmill]) -> int:
-    """+1 or -1 for the device: the sign with which, over all recordings and channels at rest, the slope of the pulse is
-    skewed upwards: blood comes faster than it goes. Never looks at the ECG."""
+    """+1 or -1 for the device: the sign with which, over all recordings and channels at rest, the pulse is skewed
+    upwards: a pulse is a narrow crest over a wide trough (Elgendi 2016). Never looks at the ECG."""
     skews = []
     for one in recordings:
         for light in one.light:
-            slope = np.diff(_conditioned(light, 1).ppg)
-            slope = slope[5 * GRID_FS_HZ :] - slope[5 * GRID_FS_HZ :].mean()  # the filter's start left out
-            skews.append(np.mean(slope**3) / max(1e-12, np.mean(slope**2)) ** 1.5)
+            pulse = _conditioned(light, 1).ppg[5 * GRID_FS_HZ :]  # without the filter's start
+            pulse = pulse - pulse.mean()
+            skews.append(np.mean(pulse**3) / max(1e-12, np.mean(pulse**2)) ** 1.5)
     return 1 if np.median(skews) >= 0 else -1
 
 

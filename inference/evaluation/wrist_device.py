@@ -15,15 +15,16 @@ from stream.messages import GRID_FS_HZ, EcgSegment
 
 __all__ = ["DeviceFigures", "device_figures", "seconds_shown"]
 
-_LOOK_BACK_S = 8  # of the rate, for controls that show none themselves
+_LOOK_BACK_S = 6  # of a rate, as on the screen
 _CLOSE_BPM = 3.0
-_LATEST_S = 12  # a firmware's heart rate may be so late
+_LATEST_S = 20  # a firmware's numbers may be so late
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceFigures:
     """seconds: in which the device gave a heart rate. coverage: share of them with one of ours. close: share of those
-    within 3 bpm as is; close_late: after the device's best constant delay, late_s. rate_mae, rate_mae_late: bpm.
+    within 3 bpm as is; close_late: after the device's best constant delay late_s (negative when it is our side that
+    is late). rate_mae, rate_mae_late: bpm.
     intervals: pairs compared, between beats that both sides have. interval_mae_ms, interval_median_ms: absolute errors.
     f1_50, f1_150: beats against its pulses after the best lag, over what is covered and not blocked by the device."""
 
@@ -57,17 +58,17 @@ def seconds_shown(segments: Sequence[EcgSegment], first_ns: int, seconds: int) -
 
 
 def trailing_rates(answer: Answer, seconds: int) -> np.ndarray:
-    """(seconds,) mean rate of the beats of the 8 s before; NaN without one."""
+    """(seconds,) mean rate of the beats of the 6 s before; NaN without one."""
     rates = [rate_bpm(answer.beats_s, at - _LOOK_BACK_S, at, answer.covered) for at in range(seconds)]
     return np.array([np.nan if rate is None else rate for rate in rates])
 
 
 def device_figures(known: PolarNumerics, answer: Answer, shown: np.ndarray | None = None) -> DeviceFigures:
-    """Judge an answer. shown: (seconds,) the heart rate on the screen; left out, the mean of the 8 s before."""
+    """Judge an answer. shown: (seconds,) the heart rate on the screen; left out, the mean of the 6 s before."""
     seconds = len(answer.covered) // GRID_FS_HZ
     rates = trailing_rates(answer, seconds) if shown is None else shown
-    errors = {late: _errors(known, rates, late) for late in np.arange(0, _LATEST_S + 0.5, 0.5)}
-    late_s = float(min(errors, key=lambda late: (np.mean(errors[late]) if len(errors[late]) else np.inf, late)))
+    errors = {late: _errors(known, rates, late) for late in np.arange(-_LATEST_S, _LATEST_S + 0.5, 0.5)}
+    late_s = float(min(errors, key=lambda late: (np.mean(errors[late]) if len(errors[late]) else np.inf, abs(late))))
     asked = known.rate_s[np.isfinite(known.rate_bpm) & (known.rate_s >= 0) & (known.rate_s < seconds)]
     as_is, late = errors[0.0], errors[late_s]
     return DeviceFigures(

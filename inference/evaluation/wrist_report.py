@@ -60,10 +60,8 @@ _PROTOCOL = """\
   within 5 bpm of it. A window is answered when half of it has an estimate; its rate is the mean of the intervals in it
   that cross no abstained sample; *no rate* is the share of answered windows without two of them. Beats as announced;
   *lag*: after the recording's best constant within 1 s; *as is* with the prior of 0.25 s for a wrist.
-- **Still arm only**: the same output, silent while the acceleration of the 8 s around spreads by more than 0.1 g. The
-  live chain does not do this: the row says what an accelerometer in it would buy.
 - **Wearable**: the firmware's own heart rate is smoothed and late by a constant nobody states; figures are given as is
-  and after the best constant within 12 s. Its intervals are compared between neighbouring beats that both sides have,
+  and after the best constant within 20 s. Its intervals are compared between neighbouring beats that both sides have,
   those it blocks left out.
 - Intervals: 95 %, bootstrap of 1000 over people. Nothing was tuned on any of this.
 """

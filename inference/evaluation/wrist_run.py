@@ -31,7 +31,6 @@ from inference.evaluation.wrist import (
     windows_of_light,
 )
 from inference.evaluation.wrist_device import DeviceFigures, device_figures, seconds_shown
-from inference.evaluation.wrist_gate import still_only
 from stream.messages import GRID_FS_HZ, PpgSegment
 
 __all__ = ["StageRow", "WornDevice", "WristReport", "judge_device", "judge_pulseless", "judge_treadmill"]
@@ -119,7 +118,7 @@ def _answers(
     """The model's answer and those that should be worse."""
     others = [j for j in range(len(recordings)) if recordings[j].subject != recordings[i].subject]
     own = answer_of(streamed[i])
-    answers = {"p2es": own, "p2es, still arm only": still_only(own, recordings[i])}
+    answers = {"p2es": own}
     if others:
         other = min(others, key=lambda j: (j - i) % len(recordings))
         answers["another recording's light"] = answer_of(moved_to(streamed[other], n))
@@ -166,8 +165,9 @@ def judge_device(engine: Engine, worn: WornDevice) -> dict[str, DeviceFigures]:
     own = answer_of(from_segments(segments, worn.first_ns, n))
     everywhere, rate = np.ones(n, bool), float(np.nanmedian(worn.known.rate_bpm))
     answers = {
-        "p2es, mean of 8 s": own,
-        "pulse detector, mean of 8 s": pulse_answer(worn.windows, worn.first_ns, n),
+        "p2es, mean of 6 s": own,
+        "pulse detector, mean of 6 s": pulse_answer(worn.windows, worn.first_ns, n),
+        "the device's own intervals, mean of 6 s": Answer(worn.known.pulses_s, everywhere),
         "its own output, half a recording off": _turned(own),
         "constant: its own median rate": Answer(np.arange(0, n / GRID_FS_HZ, 60 / rate), everywhere),
     }
