@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from inference.datasets.polar_numerics import LIGHT, read_numerics
-from inference.engine import Engine
 from inference.errors import DataMissing
+from inference.evaluation.beats_only import BeatsOnly
+from inference.evaluation.rhythm_report import write_rhythm
+from inference.evaluation.rhythm_run import judge_rhythm
+from inference.evaluation.run import EvaluationSettings
 from inference.evaluation.wrist_report import write_wrist
 from inference.evaluation.wrist_run import (
     WornDevice,
@@ -15,18 +18,20 @@ from inference.evaluation.wrist_run import (
     judge_pulseless,
     judge_treadmill,
 )
+from inference.settings import EngineSettings
 from ingest.recordings import read_recording
 from ingest.session import ppg_chunks, start_ns
 from stream.messages import GRID_FS_HZ
 from stream.windows import DeviceWindows
 
-__all__ = ["judge_wrist"]
+__all__ = ["judge_findings", "judge_wrist"]
 
 
-def judge_wrist(engine: Engine, data: Path, out: Path, trials: int) -> str:
+def judge_wrist(settings: EngineSettings, data: Path, out: Path, trials: int) -> str:
     """Judge what DIR has of troika/ and polar/, and write out/wrist.md and out/wrist.json; returns their names.
 
     Raises DataMissing when it has neither."""
+    engine = BeatsOnly.load(settings)
     treadmill, polar = data / "troika", data / "polar"
     if not treadmill.is_dir() and not polar.is_dir():
         raise DataMissing(f"{data} holds neither troika/ nor polar/")
@@ -43,6 +48,12 @@ def judge_wrist(engine: Engine, data: Path, out: Path, trials: int) -> str:
     )
     write_wrist(report, out, f"p2es evaluate --task wrist --data DIR --trials {trials}")
     return f"{out / 'wrist.md'} {out / 'wrist.json'}"
+
+
+def judge_findings(settings: EngineSettings, wanted: EvaluationSettings, out: Path) -> str:
+    """Judge rhythm findings, and write out/rhythm.md and .json (of another part than test under its own name)."""
+    report = judge_rhythm(BeatsOnly.load(settings), wanted)
+    return write_rhythm(report, out, f"p2es evaluate --task rhythm --data DIR --part {wanted.part}")
 
 
 def _worn(folder: Path) -> WornDevice:

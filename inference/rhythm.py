@@ -25,7 +25,7 @@ __all__ = [
     "SINUS_LIKE",
     "TACHYCARDIA",
     "Rule",
-    "extreme_rate",
+    "fastest_rate",
     "in_view",
     "irregularity",
     "linked_changes",
@@ -52,11 +52,18 @@ IRREGULAR_S = 30
 _CINC = "alarm definitions of the PhysioNet/CinC Challenge 2015"
 
 RULES: Mapping[str, Rule] = {
-    BRADYCARDIA: Rule(50, "/min", 5, True, "mean rate of 5 beats below", "usual adult bedside limit, as in the alerts"),
+    BRADYCARDIA: Rule(
+        50,
+        "/min",
+        5,
+        True,
+        "mean rate of 5 beats, the longest interval left out, below",
+        "usual adult bedside limit, as in the alerts",
+    ),
     TACHYCARDIA: Rule(
         120, "/min", 9, True, "mean rate of 9 beats above", "usual adult bedside limit, as in the alerts"
     ),
-    EXTREME_BRADYCARDIA: Rule(40, "/min", 5, True, "mean rate of 5 beats below", _CINC),
+    EXTREME_BRADYCARDIA: Rule(40, "/min", 5, True, "mean rate of 5 beats, the longest interval left out, below", _CINC),
     EXTREME_TACHYCARDIA: Rule(140, "/min", 17, True, "mean rate of 17 beats above", _CINC),
     PAUSE: Rule(4, "s", 0, True, "no beat, on a live sensor, for", f"asystole in the {_CINC}"),
     SINUS_LIKE: Rule(
@@ -97,20 +104,23 @@ def in_view(beats_s: np.ndarray, start_s: float, stop_s: float, rules: Mapping[s
     return tuple(name for name, present in found.items() if present)
 
 
-def extreme_rate(intervals_s: np.ndarray, beats: int, slowest: bool) -> float:
-    """The slowest or fastest mean rate in 1/min of so many beats in a row; NaN with fewer."""
+def fastest_rate(intervals_s: np.ndarray, beats: int) -> float:
+    """The fastest mean rate in 1/min of so many beats in a row; NaN with fewer."""
     if len(intervals_s) < beats - 1:
         return float("nan")
-    spans = np.convolve(intervals_s, np.ones(beats - 1), "valid")
-    return float(60 * (beats - 1) / (spans.max() if slowest else spans.min()))
+    return float(60 * (beats - 1) / np.convolve(intervals_s, np.ones(beats - 1), "valid").min())
 
 
 def _slow(intervals: np.ndarray, rule: Rule) -> bool:
-    return extreme_rate(intervals, rule.beats, slowest=True) < rule.limit
+    """A run that is slow even without its longest interval: one pause, or two beats missed, is no slow rhythm."""
+    if len(intervals) < rule.beats - 1:
+        return False
+    runs = np.lib.stride_tricks.sliding_window_view(intervals, rule.beats - 1)
+    return bool((np.sort(runs, axis=1)[:, :-1].mean(1) > 60 / rule.limit).any())
 
 
 def _fast(intervals: np.ndarray, rule: Rule) -> bool:
-    return extreme_rate(intervals, rule.beats, slowest=False) > rule.limit
+    return fastest_rate(intervals, rule.beats) > rule.limit
 
 
 def _sinus(intervals: np.ndarray, rule: Rule) -> bool:

@@ -11,24 +11,13 @@ import numpy as np
 from inference.abstain import known_span
 from inference.datasets.prepare import pulse_times
 from inference.datasets.prepared import PreparedRecord
-from inference.engine import Engine
 from inference.evaluation.streamed import Infers
 from inference.rhythm import RULES, in_view
 from stream.messages import GRID_FS_HZ, EcgSegment, PpgSegment
 
-__all__ = ["BeatsOnly", "Heard", "Hop", "by_ecg", "by_model", "by_pulse", "views_of"]
+__all__ = ["Heard", "Hop", "by_ecg", "by_model", "by_pulse", "views_of"]
 
 _BATCH = 32
-_WINDOW = 10 * GRID_FS_HZ
-
-
-class BeatsOnly(Engine):
-    """The engine without its generator: the same beats, rates and findings in a third of the time, leads of 0 mV."""
-
-    def _generate(self, windows, crops):
-        size = self.settings.batch
-        span = _WINDOW  # longer than any crop
-        return np.zeros((size, 8, span), np.float32), np.zeros((size, 2, span), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

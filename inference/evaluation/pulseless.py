@@ -15,7 +15,7 @@ from stream.messages import PpgSegment
 
 __all__ = ["KINDS", "SECONDS", "Pulseless", "from_motion", "try_pulseless"]
 
-FS_HZ, SECONDS = 64.0, 20
+FS_HZ, SECONDS = 64.0, 14
 _COUNTS = 1000.0  # amplitude of what is made, in ADC steps
 _TOGETHER = 32
 

@@ -39,8 +39,11 @@ class Streamed:
     quality: np.ndarray
 
 
-def windows_of(entry: Entry, demographics: Demographics | None = None) -> list[PpgSegment]:
-    """All windows of a recording's PPG, as `window` would send them. demographics: instead of the entry's own.
+def windows_of(
+    entry: Entry, demographics: Demographics | None = None, span_s: tuple[float, float] | None = None
+) -> list[PpgSegment]:
+    """All windows of a recording's PPG, as `window` would send them. demographics: instead of the entry's own. span_s:
+    of this stretch alone, times as in the whole.
 
     Raises DataMissing when the recording has no PPG."""
     source: Any = wfdb.rdrecord(str(entry.path), channel_names=None)
@@ -56,7 +59,9 @@ def windows_of(entry: Entry, demographics: Demographics | None = None) -> list[P
         offset=-baseline / gain,
         demographics=demographics or entry.demographics,
     )
-    return windows_from(chunk, source.p_signal[:, at])
+    begin, end = (0, None) if span_s is None else (round(second * source.fs) for second in span_s)
+    chunk = replace(chunk, t0_ns=round(begin / chunk.fs_hz * 1e9))
+    return windows_from(chunk, source.p_signal[begin:end, at])
 
 
 def blank_chunk(name: str, fs_hz: float, scale: float) -> PpgChunk:

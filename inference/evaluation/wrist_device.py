@@ -96,7 +96,8 @@ def _beat_figures(known: PolarNumerics, answer: Answer) -> dict:
     usable = _usable(known, n)
     inner = core(answer.covered)
     # the firmware tells an interval seconds after its end, by a constant that nobody states
-    lag = best_lag(known.pulses_s, answer.beats_s, usable, inner, reach_s=_LATEST_S)
+    lag = _usual_difference(known.pulses_s, answer.beats_s)
+    lag += best_lag(known.pulses_s, answer.beats_s - lag, usable, shifted(inner, lag), reach_s=0.1)
     i, j = matched(known.pulses_s, answer.beats_s - lag, 0.15)
     pair = (np.diff(i) == 1) & (np.diff(j) == 1) & ~known.blocked[i[1:]]
     error = 1000 * np.abs(np.diff(answer.beats_s[j]) - np.diff(known.pulses_s[i]))[pair]
@@ -111,6 +112,14 @@ def _beat_figures(known: PolarNumerics, answer: Answer) -> dict:
         "f1_50": counts[0].f1,
         "f1_150": counts[1].f1,
     }
+
+
+def _usual_difference(pulses_s: np.ndarray, beats_s: np.ndarray) -> float:
+    """The commonest difference of all beats and all pulses, within 20 s."""
+    difference = (beats_s[None] - pulses_s[:, None]).ravel()
+    counts, edges = np.histogram(difference, round(200 * _LATEST_S), (-_LATEST_S, _LATEST_S))
+    smooth = np.convolve(counts, np.ones(10), "same")
+    return float(edges[smooth.argmax()]) if len(difference) else 0.0
 
 
 def _usable(known: PolarNumerics, n: int) -> np.ndarray:

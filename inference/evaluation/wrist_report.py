@@ -119,7 +119,7 @@ def _device(figures: Mapping[str, DeviceFigures]) -> str:
 def _pulseless(trials: Sequence[Pulseless]) -> str:
     lines = [
         f"Trials of {SECONDS} s, seeded; the right answer is no beat.\n",
-        "| light | trials | with beats | beats | windows past the quality gate |",
+        "| light | trials | with beats | beats | windows past the quality gate, of all |",
         "|---|---|---|---|---|",
     ]
     lines += [
