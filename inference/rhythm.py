@@ -50,22 +50,17 @@ EXTREME_BRADYCARDIA, EXTREME_TACHYCARDIA = "extreme bradycardia", "extreme tachy
 SINUS_LIKE, ECTOPIC, IRREGULAR, FAST_RUN = "sinus-like", "ectopic-like beats", "irregular", "fast run"
 IRREGULAR_S = 30
 _CINC = "alarm definitions of the PhysioNet/CinC Challenge 2015"
+_BEDSIDE = "usual adult bedside limit, as in the alerts"
+_BUT_ONE = "the longest interval left out"
 
 RULES: Mapping[str, Rule] = {
-    BRADYCARDIA: Rule(
-        50,
-        "/min",
-        5,
-        True,
-        "mean rate of 5 beats, the longest interval left out, below",
-        "usual adult bedside limit, as in the alerts",
+    BRADYCARDIA: Rule(50, "/min", 5, True, f"rate of 5 beats, {_BUT_ONE}, below", _BEDSIDE),
+    TACHYCARDIA: Rule(120, "/min", 9, True, "mean rate of 9 beats above", _BEDSIDE),
+    EXTREME_BRADYCARDIA: Rule(
+        40, "/min", 4, True, f"rate of 4 beats, {_BUT_ONE}, below", f"{_CINC}, which ask 5: a view holds 4"
     ),
-    TACHYCARDIA: Rule(
-        120, "/min", 9, True, "mean rate of 9 beats above", "usual adult bedside limit, as in the alerts"
-    ),
-    EXTREME_BRADYCARDIA: Rule(40, "/min", 5, True, "mean rate of 5 beats, the longest interval left out, below", _CINC),
     EXTREME_TACHYCARDIA: Rule(140, "/min", 17, True, "mean rate of 17 beats above", _CINC),
-    PAUSE: Rule(4, "s", 0, True, "no beat, on a live sensor, for", f"asystole in the {_CINC}"),
+    PAUSE: Rule(4, "s", 0, True, "no beat, on a live sensor, for", f"asystole: {_CINC}"),
     SINUS_LIKE: Rule(
         0.2, "of the median", 6, True, "50-100/min, no interval further from the median than", "adult resting rates"
     ),
@@ -73,7 +68,12 @@ RULES: Mapping[str, Rule] = {
         0.8, "of the median", 6, True, "one interval shorter than, the next longer than 1.1", "prematurity of 20 %"
     ),
     FAST_RUN: Rule(
-        100, "/min", 5, False, "mean rate of 5 beats above", f"ventricular tachycardia in the {_CINC}, its rate alone"
+        100,
+        "/min",
+        5,
+        False,
+        "mean rate of 5 beats above",
+        f"the rate, and nothing else, of ventricular tachycardia: {_CINC}",
     ),
     IRREGULAR: Rule(
         0.07, "of the median", 0, True, "median change from one interval to the next over 30 s above", "docs/rhythm.md"
