@@ -42,6 +42,8 @@ _PROTOCOL = """\
 - Nothing was tuned on these subjects; thresholds of abstention were chosen on the calibration part.
 
 Repeat: `p2es evaluate --data DIR --part {part}` (DIR holds bidmc/, cinc2015/, ptbxl/ as WFDB).
+
+Beside this page: [the wrist](wrist.md) and [rhythm](rhythm.md).
 """
 
 _SCALE = """\

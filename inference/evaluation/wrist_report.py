@@ -64,7 +64,7 @@ _PROTOCOL = """\
   rest 30 s, slow 1 min, fast 1 min, slow, fast, rest 30 s (its paper says 1-2 km/h where the read-me says rest); all
   recordings but one follow it (04_TYPE01 is 220 s, nobody runs: "unscheduled"). Changes of speed are not cut out.
 - **Polarity and channel** never look at the ECG: polarity is the device's, the sign with which the pulse of the first
-  30 s is skewed upwards over all recordings (Elgendi 2016); the channel is the one of higher signal quality in them. The
+  30 s is skewed upwards over all recordings (Elgendi 2016); the channel is that of higher signal quality in them. The
   skew of the slope, tried first, said the opposite; delays from the ECG then showed which is right, and so did the beat
   head's confidence, higher this way up in all recordings. A wrist device must tell its polarity: upside down, the same
   model's F1@50 was 0.61 and it answered 64 %.
