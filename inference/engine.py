@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.abstain import AbstainSettings, abstentions
+from inference.abstain import AbstainSettings, abstentions, known_span
 from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
 from inference.crop import BEAT_BEFORE, BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
@@ -19,10 +19,11 @@ from inference.leads import twelve_leads_uv
 from inference.noise import field
 from inference.personal.calibration import BEFORE, Calibration, read_calibration
 from inference.personal.own_leads import OwnLeads
+from inference.rhythm import PAUSE, RULES, in_view
 from inference.runtimes import Networks, load_networks
 from inference.samplers import SAMPLERS
 from inference.settings import EngineSettings
-from stream.messages import ABSTAINED_UV, GRID_STEP_NS, EcgSegment, PpgSegment
+from stream.messages import ABSTAINED_UV, GRID_FS_HZ, GRID_STEP_NS, Abstention, EcgSegment, PpgSegment
 
 __all__ = ["Engine"]
 
@@ -184,7 +185,7 @@ class Engine:
             fs_hz=segment.fs_hz,
             heart_rate_bpm=_heart_rate(beats, segment.owned_stop) if owned.any() else None,
             confidence=float(confidence.mean()) if len(confidence) else 0.0,
-            findings=(),
+            findings=_findings(segment, beats, silent),
             quality=segment.quality,
             reasons=segment.reasons,
             abstained=tuple(silent),
@@ -228,6 +229,16 @@ def _channels(window: _Window, first: int) -> np.ndarray:
     for row, values in zip((-3, -2, -1), (window.pulse, slope, window.valid), strict=True):
         out[row, a - first : b - first] = values[a:b]
     return out
+
+
+def _findings(segment: PpgSegment, beats: Beats, silent: Sequence[Abstention]) -> tuple[str, ...]:
+    """Rhythm of all beats the window sees; nothing when what it sees is not believed."""
+    if any(one.reason not in ("no beats found", "no pulse yet") for one in silent):
+        return ()
+    first, last = known_span(segment)
+    found = in_view(beats.index / GRID_FS_HZ, first / GRID_FS_HZ, last / GRID_FS_HZ)
+    live = not {"flat", "missing"} & set(segment.reasons)
+    return tuple(name for name in found if RULES[name].live and (live or name != PAUSE))
 
 
 def _intervals_ms(beats: Beats, longest_s: float = 3.0) -> np.ndarray:

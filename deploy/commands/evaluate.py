@@ -18,9 +18,15 @@ def command(
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for evaluation.md and evaluation.json")] = Path(
         "docs"
     ),
-    part: Annotated[str, typer.Option(help="train, calibration or test part of the split")] = "test",
+    part: Annotated[
+        str, typer.Option(help="train, calibration or test part of the split; development: rhythm on the first two")
+    ] = "test",
     cache: Annotated[Path, typer.Option(help="of prepared recordings")] = Path("runs/prepared"),
     limit: Annotated[int | None, typer.Option(help="the first so many recordings of each set", min=1)] = None,
+    task: Annotated[
+        str, typer.Option(help="ecg: the leads; wrist: DIR holds troika/ or polar/; rhythm: findings")
+    ] = "ecg",
+    trials: Annotated[int, typer.Option(help="wrist: of each kind of light without a pulse", min=0)] = 1000,
     thresholds: Annotated[
         bool, typer.Option("--thresholds", help="choose when to abstain, on the calibration part")
     ] = False,
@@ -33,8 +39,20 @@ def command(
     from inference.evaluation.report import write_report
     from inference.evaluation.run import EvaluationSettings, evaluate
 
-    if part not in ("train", "calibration", "test"):
-        raise typer.BadParameter("train, calibration or test", param_hint="--part")
+    parts = ("train", "calibration", "test", *(("development",) if task == "rhythm" else ()))
+    if part not in parts:
+        raise typer.BadParameter(f"one of {', '.join(parts)}", param_hint="--part")
+    if task not in ("ecg", "wrist", "rhythm"):
+        raise typer.BadParameter("ecg, wrist or rhythm", param_hint="--task")
+    if task != "ecg":
+        from deploy.judging import judge_findings, judge_wrist
+
+        settings = settings_of(context).infer.engine
+        if task == "wrist":
+            typer.echo(judge_wrist(settings, data, out, trials))
+        else:
+            typer.echo(judge_findings(settings, EvaluationSettings(data, cache, part, limit, jobs), out))
+        return
     if thresholds:
         _choose(settings_of(context), data, cache, limit, jobs)
         return

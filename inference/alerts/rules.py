@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from inference.alerts.condition import Condition
+from inference.alerts.irregular import IrregularWatch
 from inference.alerts.limits import Limits
 from stream.messages import GRID_STEP_NS, Alert, EcgSegment
 
@@ -27,6 +28,7 @@ _TEXTS = {
     "pause": "Pause: no beat for {value:.1f} s on a live sensor",
     "bradycardia": "Heart rate {value:.0f}/min, below {limit:.0f}",
     "tachycardia": "Heart rate {value:.0f}/min, above {limit:.0f}",
+    "irregular": "Irregular rhythm over 30 s",
 }
 _RANK = {"low": 0, "medium": 1, "high": 2}
 _KINDS = {"no_pulse": "technical", "poor_signal": "technical"}
@@ -42,6 +44,7 @@ class PatientAlerts:
     _conditions: dict[str, Condition] = field(default_factory=dict)
     _session: str | None = None
     _known_to_ns: int = 0
+    _rhythm: IrregularWatch = field(default_factory=IrregularWatch)
     _beats_ns: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
@@ -52,6 +55,7 @@ class PatientAlerts:
             "pause": 0.0,
             "bradycardia": rate,
             "tachycardia": rate,
+            "irregular": self.limits.irregular_onset_s,
         }
         self._conditions = {rule: Condition(onset_s, _CLEAR_S) for rule, onset_s in delays.items()}
 
@@ -110,6 +114,9 @@ class PatientAlerts:
         priority = "high" if urgent else "medium"
         changes += self._apply("bradycardia", slow, segment, stop_ns, rate, low, priority)
         changes += self._apply("tachycardia", fast, segment, stop_ns, rate, high, priority)
+        spread = self._rhythm.take(segment, stop_ns)
+        irregular = None if spread is None else spread >= self.limits.irregular_share
+        changes += self._apply("irregular", irregular, segment, stop_ns, spread, self.limits.irregular_share, "low")
         return changes
 
     def _longest_interval_s(self, start_ns: int, stop_ns: int) -> float:

@@ -19,7 +19,7 @@ from inference.datasets.reference import Reference, filter_lead, matched, refere
 from stream.conditioning import Stretch, condition, pulse_onsets
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["align", "load_records", "prepare"]
+__all__ = ["align", "load_records", "prepare", "pulse_times"]
 
 log = logging.getLogger(__name__)
 
@@ -103,11 +103,7 @@ def _stretch(values: np.ndarray, fs: float, gain: float) -> Stretch:
 def _with_ppg(entry: Entry, truth: Reference, stretch: Stretch, n: int) -> PreparedRecord:
     whole = condition(stretch, 0, -(-n // GRID_FS_HZ) * GRID_FS_HZ)
     quality = [condition(stretch, w * _WINDOW, _WINDOW).quality for w in range(n // _WINDOW)]
-    slope = np.diff(whole.ppg[:n])
-    onsets = np.concatenate(
-        [at + pulse_onsets(whole.ppg[at : at + _WINDOW]) for at in range(0, n - GRID_FS_HZ, _WINDOW)]
-    ).astype(int)
-    pulses = _sub_sample(slope, np.unique(onsets)) / GRID_FS_HZ
+    pulses = pulse_times(whole.ppg[:n])
     lag, f1 = align(truth.beats_s, pulses, truth.usable)
     return PreparedRecord(
         dataset=entry.dataset,
@@ -149,6 +145,13 @@ def _without_ppg(entry: Entry, truth: Reference) -> PreparedRecord:
         lag_s=0.0,
         lag_f1=0.0,
     )
+
+
+def pulse_times(ppg: np.ndarray) -> np.ndarray:
+    """Steepest upstrokes (p,) in s of a conditioned PPG (n,), found in 10-s windows: the simple pulse detector."""
+    starts = range(0, len(ppg) - GRID_FS_HZ, _WINDOW)
+    onsets = np.concatenate([at + pulse_onsets(ppg[at : at + _WINDOW]) for at in starts] or [np.zeros(0)]).astype(int)
+    return _sub_sample(np.diff(ppg), np.unique(onsets)) / GRID_FS_HZ
 
 
 def _sub_sample(values: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from inference.datasets.reference import GENERATED
 from inference.evaluation.chest import ChestRow
+from inference.evaluation.plain import known as _known
 from inference.evaluation.score import Figures
 from inference.evaluation.tables import Summary, markdown
 
@@ -43,6 +44,8 @@ _PROTOCOL = """\
 - Nothing was tuned on these subjects; thresholds of abstention were chosen on the calibration part.
 
 Repeat: `p2es evaluate --data DIR --part {part}` (DIR holds bidmc/, cinc2015/, ptbxl/ as WFDB).
+
+Beside this page: [the wrist](wrist.md) and [rhythm](rhythm.md).
 """
 
 _SCALE = """\
@@ -175,14 +178,3 @@ def _plain(report: Report) -> dict[str, Any]:
             for name, rows in report.records.items()
         },
     }
-
-
-def _known(value: Any) -> Any:
-    """Numbers rounded, and null for what is not known: JSON has no NaN."""
-    if isinstance(value, dict):
-        return {key: _known(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_known(each) for each in value]
-    if isinstance(value, float):
-        return round(value, 5) if np.isfinite(value) else None
-    return value

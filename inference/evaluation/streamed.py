@@ -15,7 +15,7 @@ from inference.evaluation.estimate import Estimate, from_segments
 from stream.messages import Demographics, EcgSegment, PpgChunk, PpgSegment
 from stream.windows import DeviceWindows
 
-__all__ = ["Infers", "Streamed", "owned_again", "stream_record", "windows_of"]
+__all__ = ["Infers", "Streamed", "blank_chunk", "owned_again", "stream_record", "windows_from", "windows_of"]
 
 _CHUNK_S = 2.0
 _BATCH = 32
@@ -39,38 +39,49 @@ class Streamed:
     quality: np.ndarray
 
 
-def windows_of(entry: Entry, demographics: Demographics | None = None) -> list[PpgSegment]:
-    """All windows of a recording's PPG, as `window` would send them. demographics: instead of the entry's own.
+def windows_of(
+    entry: Entry, demographics: Demographics | None = None, span_s: tuple[float, float] | None = None
+) -> list[PpgSegment]:
+    """All windows of a recording's PPG, as `window` would send them. demographics: instead of the entry's own. span_s:
+    of this stretch alone, times as in the whole.
 
     Raises DataMissing when the recording has no PPG."""
-    device = DeviceWindows(clock=lambda: 0)
-    segments = [one for chunk in _chunks(entry, demographics) for one in device.push(chunk).segments]
-    return segments + device.flush()
-
-
-def _chunks(entry: Entry, demographics: Demographics | None) -> Iterator[PpgChunk]:
     source: Any = wfdb.rdrecord(str(entry.path), channel_names=None)
     names = [name.strip().strip(",") for name in source.sig_name]
     if entry.ppg is None or entry.ppg not in names:
         raise DataMissing(f"{entry.name}: no PPG channel {entry.ppg}; the recording has {', '.join(names)}")
     at = names.index(entry.ppg)
-    gain, baseline, fs = float(source.adc_gain[at]), float(source.baseline[at]), float(source.fs)
-    values = source.p_signal[:, at]
-    chunk = PpgChunk(
-        device=f"evaluate-{entry.name}",
-        patient=entry.name,
-        session=entry.name,
+    gain, baseline = float(source.adc_gain[at]), float(source.baseline[at])
+    chunk = replace(
+        blank_chunk(entry.name, float(source.fs), 1 / gain),
+        channels=(entry.ppg,),
+        unit=source.units[at] or "NU",
+        offset=-baseline / gain,
+        demographics=demographics or entry.demographics,
+    )
+    begin, end = (0, None) if span_s is None else (round(second * source.fs) for second in span_s)
+    chunk = replace(chunk, t0_ns=round(begin / chunk.fs_hz * 1e9))
+    return windows_from(chunk, source.p_signal[begin:end, at])
+
+
+def blank_chunk(name: str, fs_hz: float, scale: float) -> PpgChunk:
+    """What the chunks of one recording have in common: a single channel, volume-like, from time 0 on, no samples yet.
+    scale: one ADC step."""
+    return PpgChunk(
+        device=f"evaluate-{name}",
+        patient=name,
+        session=name,
         seq=0,
         t0_ns=0,
-        fs_hz=fs,
-        channels=(entry.ppg,),
+        fs_hz=fs_hz,
+        channels=("ppg",),
         primary=0,
-        unit=source.units[at] or "NU",
-        scale=1 / gain,
-        offset=-baseline / gain,
+        unit="NU",
+        scale=scale,
+        offset=0.0,
         polarity=1,
         pulse_delay_s=None,
-        demographics=demographics or entry.demographics,
+        demographics=None,
         device_clock_offset_ns=None,
         clock_residual_ns=None,
         received_ns=0,
@@ -78,9 +89,16 @@ def _chunks(entry: Entry, demographics: Demographics | None) -> Iterator[PpgChun
         end=False,
         samples=np.zeros((0, 1), np.int32),
     )
-    for seq, (start, stop) in enumerate(_finite_runs(values, int(_CHUNK_S * fs))):
-        counts = np.rint(values[start:stop, None] * gain + baseline).astype(np.int32)
-        yield replace(chunk, seq=seq, t0_ns=round(start / fs * 1e9), samples=counts)
+
+
+def windows_from(chunk: PpgChunk, values: np.ndarray) -> list[PpgSegment]:
+    """All windows of one channel sent as copies of `chunk`. values: (m,) in its unit, NaN where missing."""
+    device, out = DeviceWindows(clock=lambda: 0), []
+    for seq, (start, stop) in enumerate(_finite_runs(values, int(_CHUNK_S * chunk.fs_hz))):
+        counts = np.rint((values[start:stop, None] - chunk.offset) / chunk.scale).astype(np.int32)
+        t0_ns = chunk.t0_ns + round(start / chunk.fs_hz * 1e9)
+        out += device.push(replace(chunk, seq=seq, t0_ns=t0_ns, samples=counts)).segments
+    return out + device.flush()
 
 
 def _finite_runs(values: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:

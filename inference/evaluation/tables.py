@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference.evaluation.intervals import bootstrap
 from inference.evaluation.score import Figures, figure_names
 
 __all__ = ["COLUMNS", "Row", "Summary", "markdown", "summarise"]
 
-_RESAMPLES = 1000
 # column title, figure, decimals: what the table shows; the JSON beside it has all figures
 COLUMNS = (
     ("coverage", "coverage", 3),
@@ -58,32 +58,16 @@ class Summary:
 def summarise(row: Row, seed: int = 0) -> Summary:
     """Mean of each figure, NaN left out, and its bootstrap interval over subjects (a person's stay together)."""
     values = np.array([[getattr(one, name) for name in figure_names()] for one in row.figures], float)
-    people = {subject: np.flatnonzero(np.array(row.subjects) == subject) for subject in dict.fromkeys(row.subjects)}
-    # sums and counts per subject: a resample is then a sum over subjects
-    known = np.isfinite(values)
-    sums = np.stack([np.where(known[index], values[index], 0).sum(0) for index in people.values()])
-    counts = np.stack([known[index].sum(0) for index in people.values()])
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, len(people), (_RESAMPLES, len(people)))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = sums.sum(0) / counts.sum(0)
-        resampled = sums[drawn].sum(1) / counts[drawn].sum(1)
-    limits = np.array([_limits(column) for column in resampled.T])
+    means, limits, counts = bootstrap(values, row.subjects, seed)
     names = figure_names()
     return Summary(
         row.name,
         dict(zip(names, map(float, means), strict=True)),
         dict(zip(names, map(float, limits[:, 0]), strict=True)),
         dict(zip(names, map(float, limits[:, 1]), strict=True)),
-        dict(zip(names, map(int, counts.sum(0)), strict=True)),
+        dict(zip(names, map(int, counts), strict=True)),
         len(values),
     )
-
-
-def _limits(column: np.ndarray) -> tuple[float, float]:
-    known = column[np.isfinite(column)]
-    low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
-    return float(low), float(high)
 
 
 def markdown(summaries: Sequence[Summary]) -> str:

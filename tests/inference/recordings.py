@@ -32,13 +32,21 @@ def pleth(beats_s: np.ndarray, times_s: np.ndarray, delay_s: float) -> np.ndarra
 
 
 def write_monitor(
-    folder: Path, name: str, beats_s: np.ndarray, delay_s: float, seconds: int = 120, fs: int = 125, comment: str = ""
+    folder: Path,
+    name: str,
+    beats_s: np.ndarray,
+    delay_s: float,
+    seconds: int = 120,
+    fs: int = 125,
+    comment: str = "",
+    breath: float = 0.0,
 ) -> Path:
-    """A bedside recording: II, AVR, V and PLETH. Returns its path without extension."""
+    """A bedside recording: II, AVR, V and PLETH, its baseline swinging by `breath`. Returns its path, no extension."""
     times = np.arange(seconds * fs) / fs
     lead_i, lead_ii = ecg(beats_s, times, 0.5), ecg(beats_s, times, 1.0)
     chest = ecg(beats_s, times, -0.7)
-    signals = np.stack([lead_ii + 0.3, -(lead_i + lead_ii) / 2, chest, pleth(beats_s, times, delay_s)], 1)
+    pulse = pleth(beats_s, times, delay_s) + breath * np.sin(2 * np.pi * 0.25 * times)
+    signals = np.stack([lead_ii + 0.3, -(lead_i + lead_ii) / 2, chest, pulse], 1)
     folder.mkdir(parents=True, exist_ok=True)
     wfdb.wrsamp(
         name,

@@ -1,0 +1,123 @@
+"""Rhythm on paper: docs/rhythm.md for people, rhythm.json with every count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from inference.evaluation.plain import known
+from inference.evaluation.rhythm import CLEARLY_IRREGULAR, CLEARLY_REGULAR, Tally
+from inference.evaluation.rhythm_run import AlarmRow, HoursRow, RhythmReport, SpanRow
+from inference.rhythm import IRREGULAR_S, RULES
+
+__all__ = ["write_rhythm"]
+
+_SHARES = ("precision", "sensitivity", "specificity")
+_PROTOCOL = f"""\
+## Protocol
+
+- **Findings** are those of `EcgSegment.findings`, as the live chain gives them: each 2-s hop says what the beats in
+  view of its 10-s window show (about 7 s of beats, since the last have no pulse yet), and nothing when the window is
+  abstained. The irregular rhythm needs {IRREGULAR_S} s and is looked for in the stream of beats, in the alert process.
+- **Pulse detector**: the simple detector on the same windows, under the same quality gate and the same rules.
+- **Alarm labels** of CinC 2015, given by its annotators; no ECG of ours decides. An alarm is called true when a hop
+  shows the finding that ends later than 16 s before it and starts earlier than 4 s after it. Unanswered alarms count as
+  not called.
+- **Hours**: what two ECG leads agree on all along a view counts as verified; an episode is false when no hop within 4 s
+  shows the finding from the ECG's beats in the same view. CinC 2015 up to 20 s before the alarm.
+- **Irregular**: median change between neighbouring intervals over their median. By the ECG's own intervals, above
+  {CLEARLY_IRREGULAR} is clearly irregular, below {CLEARLY_REGULAR} clearly regular; no labels of atrial fibrillation
+  exist here.
+- **Sinus-like, ectopic-like**: the same rule on the ECG's beats of the same view is the truth; one view in five.
+- Intervals are Wilson's 95 %; stretches of one person are not independent, so theirs are too narrow. CinC 2015 has no
+  subject ids. Precision depends on the class mix given beside it: never quote one without the other.
+"""
+
+
+def write_rhythm(report: RhythmReport, folder: Path, command: str) -> str:
+    """Write folder/rhythm.md and .json; another part than test is named in the file's name. Returns the names."""
+    stem = "rhythm" if report.part == "test" else f"rhythm-{report.part}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{stem}.md").write_text(_text(report, command))
+    (folder / f"{stem}.json").write_text(json.dumps(known(asdict(report)), indent=1) + "\n")
+    return f"{folder / stem}.md {folder / stem}.json"
+
+
+def _text(report: RhythmReport, command: str) -> str:
+    parts = [
+        f"# Rhythm, {report.part} part\n",
+        f"Model `{report.model_id}`. Estimated from PPG; not for diagnosis. Repeat: `{command}`\n",
+        "## Rules\n",
+        _rules(),
+        "## Alarms of CinC 2015\n",
+        _alarms(report),
+        "## Hours of monitoring\n",
+        _hours(report.hours),
+        "## Stretches\n",
+        _spans(report.spans),
+        _PROTOCOL,
+    ]
+    return "\n".join(parts)
+
+
+def _rules() -> str:
+    lines = ["| finding | rule | source | in use |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {one.says} {one.limit:g} {one.unit} | {one.source} | {'yes' if one.live else 'no, judged only'} |"
+        for name, one in RULES.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _alarms(report: RhythmReport) -> str:
+    head = ["label (true / false)", "finding", "classifier", *_SHARES, "unanswered"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += [_alarm_line(row) for row in report.alarms]
+    true, false = report.unruled
+    lines += ["", f"Ventricular flutter or fibrillation ({true} / {false}): no rule, no claim."]
+    return "\n".join(lines) + "\n"
+
+
+def _alarm_line(row: AlarmRow) -> str:
+    counts = row.tally
+    mix = f"{row.label} ({counts.hit + counts.missed} / {counts.false + counts.right_no})"
+    return f"| {mix} | {row.finding} | {row.estimate} | {_shares(counts)} | {counts.unanswered} |"
+
+
+def _shares(counts: Tally) -> str:
+    limits = counts.intervals()
+    return " | ".join(_with_limits(getattr(counts, name), limits[name]) for name in _SHARES)
+
+
+def _with_limits(value: float, limits: tuple[float, float]) -> str:
+    return "-" if not np.isfinite(value) else f"{value:.2f} ({limits[0]:.2f} to {limits[1]:.2f})"
+
+
+def _hours(rows: Sequence[HoursRow]) -> str:
+    head = ["set", "finding", "classifier", "hours", "answered", "episodes", "false", "false an hour", "of the ECG's"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        one = row.total
+        rate = one.false / one.hours if one.hours else float("nan")
+        cells = [
+            f"{row.dataset} ({row.recordings})", row.finding, row.estimate, f"{one.hours:.1f}", f"{one.answered:.2f}",
+            str(one.episodes), str(one.false), f"{rate:.2f}", f"{one.found} of {one.events}",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _spans(rows: Sequence[SpanRow]) -> str:
+    head = ["set", "finding", "cases (true / false)", "classifier", *_SHARES, "unanswered"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        counts = row.tally
+        mix = f"{row.cases} ({counts.hit + counts.missed} / {counts.false + counts.right_no})"
+        lines.append(
+            f"| {row.dataset} | {row.finding} | {mix} | {row.estimate} | {_shares(counts)} | {counts.unanswered} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,156 @@
+"""Rhythm from beat times: what a finding means, its limit and where that comes from, in one table. Pure numpy.
+
+Two horizons. What fits into the beats one window sees is found there and travels in `EcgSegment.findings`, so that the
+engine stays a function of one segment. An irregular rhythm needs half a minute: the alert process, which keeps beats
+anyway, looks for it. Nothing here sees a P wave or the width of a QRS: every name says "like" where a reader of an ECG
+would want one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = [
+    "ECTOPIC",
+    "EXTREME_BRADYCARDIA",
+    "EXTREME_TACHYCARDIA",
+    "FAST_RUN",
+    "IRREGULAR",
+    "IRREGULAR_S",
+    "BRADYCARDIA",
+    "PAUSE",
+    "RULES",
+    "SINUS_LIKE",
+    "TACHYCARDIA",
+    "Rule",
+    "fastest_rate",
+    "in_view",
+    "irregularity",
+    "linked_changes",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """limit: in unit. beats: how many in a row the rule asks for (0: none in particular). live: reported in use, not
+    only judged."""
+
+    limit: float
+    unit: str
+    beats: int
+    live: bool
+    says: str
+    source: str
+
+
+BRADYCARDIA, TACHYCARDIA, PAUSE = "bradycardia", "tachycardia", "pause"
+EXTREME_BRADYCARDIA, EXTREME_TACHYCARDIA = "extreme bradycardia", "extreme tachycardia"
+SINUS_LIKE, ECTOPIC, IRREGULAR, FAST_RUN = "sinus-like", "ectopic-like beats", "irregular", "fast run"
+IRREGULAR_S = 30
+_CINC = "alarm definitions of the PhysioNet/CinC Challenge 2015"
+_BEDSIDE = "usual adult bedside limit, as in the alerts"
+_BUT_ONE = "the longest interval left out"
+
+RULES: Mapping[str, Rule] = {
+    BRADYCARDIA: Rule(50, "/min", 5, True, f"rate of 5 beats, {_BUT_ONE}, below", _BEDSIDE),
+    TACHYCARDIA: Rule(120, "/min", 9, True, "mean rate of 9 beats above", _BEDSIDE),
+    EXTREME_BRADYCARDIA: Rule(
+        40, "/min", 4, True, f"rate of 4 beats, {_BUT_ONE}, below", f"{_CINC}, which ask 5: a view holds 4"
+    ),
+    EXTREME_TACHYCARDIA: Rule(140, "/min", 17, True, "mean rate of 17 beats above", _CINC),
+    PAUSE: Rule(4, "s", 0, True, "no beat, on a live sensor, for", f"asystole: {_CINC}"),
+    SINUS_LIKE: Rule(
+        0.2, "of the median", 6, True, "50-100/min, no interval further from the median than", "adult resting rates"
+    ),
+    ECTOPIC: Rule(
+        0.8, "of the median", 6, True, "one interval shorter than, the next longer than 1.1", "prematurity of 20 %"
+    ),
+    FAST_RUN: Rule(
+        100,
+        "/min",
+        5,
+        False,
+        "mean rate of 5 beats above",
+        f"the rate, and nothing else, of ventricular tachycardia: {_CINC}",
+    ),
+    IRREGULAR: Rule(
+        0.07, "of the median", 0, True, "median change from one interval to the next over 30 s above", "docs/rhythm.md"
+    ),
+}
+_SINUS_BPM = (50.0, 100.0)
+_LONGER = 1.1
+_MIN_CHANGES = 15
+
+
+def in_view(beats_s: np.ndarray, start_s: float, stop_s: float, rules: Mapping[str, Rule] = RULES) -> tuple[str, ...]:
+    """Findings of the beats (b,) in [start_s, stop_s), all of which was seen and believed; without a beat, none: a
+    sensor that gives no pulse is a technical matter."""
+    beats_s = beats_s[(beats_s >= start_s) & (beats_s < stop_s)]
+    if not len(beats_s):
+        return ()
+    intervals = np.diff(beats_s)
+    found = {
+        BRADYCARDIA: _slow(intervals, rules[BRADYCARDIA]),
+        EXTREME_BRADYCARDIA: _slow(intervals, rules[EXTREME_BRADYCARDIA]),
+        TACHYCARDIA: _fast(intervals, rules[TACHYCARDIA]),
+        EXTREME_TACHYCARDIA: _fast(intervals, rules[EXTREME_TACHYCARDIA]),
+        FAST_RUN: _fast(intervals, rules[FAST_RUN]),
+        PAUSE: float(np.diff(np.concatenate([[start_s], beats_s, [stop_s]])).max()) >= rules[PAUSE].limit,
+        SINUS_LIKE: _sinus(intervals, rules[SINUS_LIKE]),
+        ECTOPIC: _ectopic(intervals, rules[ECTOPIC]),
+    }
+    return tuple(name for name, present in found.items() if present)
+
+
+def fastest_rate(intervals_s: np.ndarray, beats: int) -> float:
+    """The fastest mean rate in 1/min of so many beats in a row; NaN with fewer."""
+    if len(intervals_s) < beats - 1:
+        return float("nan")
+    return float(60 * (beats - 1) / np.convolve(intervals_s, np.ones(beats - 1), "valid").min())
+
+
+def _slow(intervals: np.ndarray, rule: Rule) -> bool:
+    """A run that is slow even without its longest interval: one pause, or two beats missed, is no slow rhythm."""
+    if len(intervals) < rule.beats - 1:
+        return False
+    runs = np.lib.stride_tricks.sliding_window_view(intervals, rule.beats - 1)
+    return bool((np.sort(runs, axis=1)[:, :-1].mean(1) > 60 / rule.limit).any())
+
+
+def _fast(intervals: np.ndarray, rule: Rule) -> bool:
+    return fastest_rate(intervals, rule.beats) > rule.limit
+
+
+def _sinus(intervals: np.ndarray, rule: Rule) -> bool:
+    if len(intervals) < rule.beats - 1:
+        return False
+    usual = float(np.median(intervals))
+    calm = np.abs(intervals - usual).max() <= rule.limit * usual
+    return bool(calm and _SINUS_BPM[0] <= 60 / usual <= _SINUS_BPM[1])
+
+
+def _ectopic(intervals: np.ndarray, rule: Rule) -> bool:
+    if len(intervals) < rule.beats - 1:
+        return False
+    usual = float(np.median(intervals))
+    early, late = intervals[:-1] < rule.limit * usual, intervals[1:] > _LONGER * usual
+    return bool((early & late).any())
+
+
+def linked_changes(beats_s: np.ndarray, intervals_s: np.ndarray, slack_s: float = 0.1) -> np.ndarray:
+    """Changes (c,) in s from one interval to the next, between beats that follow each other. intervals_s: (b,) the one
+    that ends with each beat, NaN where not known: a beat nobody announced breaks the chain."""
+    apart = np.diff(beats_s)
+    follows = np.abs(apart - intervals_s[1:]) <= slack_s
+    return np.diff(intervals_s)[follows & np.isfinite(intervals_s[:-1])]
+
+
+def irregularity(beats_s: np.ndarray, intervals_s: np.ndarray) -> float:
+    """Median change between neighbouring intervals over the median interval: large only when most of them change, so a
+    single early beat, or a missed one, does not count. NaN with too few."""
+    changes = linked_changes(beats_s, intervals_s)
+    if len(changes) < _MIN_CHANGES:
+        return float("nan")
+    return float(np.median(np.abs(changes)) / np.nanmedian(intervals_s))
