@@ -1,4 +1,4 @@
-"""Personal calibration, judged: the first 30 s of a recording's own ECG calibrate, the rest is scored."""
+"""Personal calibration, judged: the first 30 s of a recording's own ECG that do calibrate, the rest is scored."""
 
 from __future__ import annotations
 
@@ -40,24 +40,30 @@ class Personal:
         """Plain values for the JSON."""
         if self.calibration is None:
             return {"refused": self.refused}
-        return {"delay_s": self.calibration.delay_s, **asdict(self.calibration.quality)}
+        made = self.calibration
+        return {"from_s": made.source.from_s, "delay_s": made.delay_s, **asdict(made.quality)}
 
 
 def personal(engine: Engine, case: Case, windows: Sequence[PpgSegment], uncalibrated: Streamed) -> Personal:
-    """The recording with what the first CALIBRATION_WINDOWS usable windows of its ECG tell. windows: of its PPG."""
-    known = _used(case.record)
-    try:
-        calibration = calibrate_case(engine, case, windows)
-    except CalibrationRefused as refusal:
-        return Personal(_without(uncalibrated, known), engine, None, str(refusal))
-    own = engine.calibrated({case.entry.name: calibration})
-    return Personal(_without(stream_record(own, windows, case.record.n), known), own, calibration, None)
+    """The recording with what CALIBRATION_WINDOWS usable windows of its ECG tell. windows: of its PPG.
+
+    When they are refused the next ones are tried, as a user would, in the first half of what is usable."""
+    tried = _attempts(case.record)
+    refused = ""
+    for used in tried:
+        try:
+            calibration = calibrate_case(engine, case, windows, used)
+        except CalibrationRefused as refusal:
+            refused = refused or str(refusal)
+            continue
+        own = engine.calibrated({case.entry.name: calibration})
+        return Personal(_without(stream_record(own, windows, case.record.n), used), own, calibration, None)
+    return Personal(_without(uncalibrated, tried[0]), engine, None, refused)
 
 
-def calibrate_case(engine: Engine, case: Case, windows: Sequence[PpgSegment]) -> Calibration:
-    """As `p2es calibrate` would. Raises CalibrationRefused."""
+def calibrate_case(engine: Engine, case: Case, windows: Sequence[PpgSegment], known: np.ndarray) -> Calibration:
+    """As `p2es calibrate` would, from the samples (n,) that are known. Raises CalibrationRefused."""
     record = case.record
-    known = _used(record)
     inside = np.flatnonzero(known)
     first, stop = max(0, int(inside[0]) - _MARGIN), min(record.n, int(inside[-1]) + 1 + _MARGIN)
     leads = {
@@ -66,16 +72,22 @@ def calibrate_case(engine: Engine, case: Case, windows: Sequence[PpgSegment]) ->
         if np.isfinite(lead[first:stop]).any()
     }
     near = [one for one in windows if _owns(one, first - _WARM, stop)]
-    source = Source(case.entry.name, "", first / GRID_FS_HZ, float(known.sum() / GRID_FS_HZ))
+    source = Source(case.entry.name, "", inside[0] / GRID_FS_HZ, float(known.sum() / GRID_FS_HZ))
     ecg = OwnEcg(leads, first, known[first:stop], record.beats_s * GRID_FS_HZ - first)
     return measure(engine, near, ecg, case.entry.name, source)
 
 
-def _used(record: PreparedRecord) -> np.ndarray:
-    known = np.zeros(record.n, bool)
-    for w in np.flatnonzero(record.usable)[:CALIBRATION_WINDOWS]:
-        known[w * _WINDOW : (w + 1) * _WINDOW] = True
-    return known
+def _attempts(record: PreparedRecord) -> list[np.ndarray]:
+    """Masks (n,) of the windows to calibrate from, in order."""
+    usable = np.flatnonzero(record.usable)
+    starts = range(0, max(1, len(usable) // 2 - CALIBRATION_WINDOWS + 1), CALIBRATION_WINDOWS)
+    out = []
+    for start in starts:
+        known = np.zeros(record.n, bool)
+        for w in usable[start : start + CALIBRATION_WINDOWS]:
+            known[w * _WINDOW : (w + 1) * _WINDOW] = True
+        out.append(known)
+    return out
 
 
 def _owns(segment: PpgSegment, first: int, stop: int) -> bool:

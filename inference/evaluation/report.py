@@ -38,8 +38,9 @@ _PROTOCOL = """\
 - **Waveforms**: both sides zero-phase 0.5-40 Hz; r and RMSE per 10-s window, in mV, z-scored, and scaled to [-1,
   1]; means over recordings. Lead II unless "limb" (mean of six). A flat estimate has r = 0. *SD ratio*: estimated
   over true amplitude.
-- **30 s of own ECG**: the first three usable windows calibrate as `p2es calibrate` does, and are then left out as
-  abstained.
+- **30 s of own ECG**: the first three usable windows calibrate, and are then left out as abstained. For p2es they do so
+  as in `p2es calibrate`, and when they are refused the next three are tried, in the first half of the usable ones; a
+  recording that is refused throughout is judged uncalibrated.
 - **Intervals**: 95 %, bootstrap of 1000 over subjects.
 - Nothing was tuned on these subjects; thresholds of abstention were chosen on the calibration part.
 
@@ -114,7 +115,7 @@ def _text(report: Report) -> str:
             markdown(rows) + "\n",
             f"Beats as announced (rather than found in lead II): F1@50 lag {rows[0].mean['f1_50_told_lag']:.3f}.\n",
             _seams_text("Seams", report.seams[name]),
-            f"Calibration was refused for {report.refused[name]} recordings, which are judged uncalibrated.\n",
+            f"Calibration was refused for {report.refused[name]} of the recordings.\n",
             _seams_text("Seams when calibrated", report.own_seams[name]),
         ]
     if report.chest:
