@@ -65,7 +65,7 @@ RULES: Mapping[str, Rule] = {
         0.2, "of the median", 6, True, "50-100/min, no interval further from the median than", "adult resting rates"
     ),
     ECTOPIC: Rule(
-        0.8, "of the median", 6, True, "one interval shorter than, the next longer than 1.1", "prematurity of 20 %"
+        0.8, "of the median", 6, True, "an interval, the next longer than 1.1, shorter than", "prematurity of 20 %"
     ),
     FAST_RUN: Rule(
         100,
