@@ -4,7 +4,7 @@ rules."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,12 +12,29 @@ from inference.abstain import known_span
 from inference.datasets.prepare import pulse_times
 from inference.datasets.prepared import PreparedRecord
 from inference.evaluation.streamed import Infers
-from inference.rhythm import RULES, in_view
+from inference.rhythm import (
+    BRADYCARDIA,
+    EXTREME_BRADYCARDIA,
+    EXTREME_TACHYCARDIA,
+    PAUSE,
+    RULES,
+    TACHYCARDIA,
+    in_view,
+)
 from stream.messages import GRID_FS_HZ, EcgSegment, PpgSegment
 
-__all__ = ["Heard", "Hop", "by_ecg", "by_model", "by_pulse", "views_of"]
+__all__ = ["NEARLY", "Heard", "Hop", "by_ecg", "by_model", "by_pulse", "views_of"]
 
+NEARLY = "nearly "
 _BATCH = 32
+_MOVED = {
+    BRADYCARDIA: 10.0,
+    EXTREME_BRADYCARDIA: 10.0,
+    TACHYCARDIA: -10.0,
+    EXTREME_TACHYCARDIA: -10.0,
+    PAUSE: -1.0,
+}
+_NEARLY = {name: replace(rule, limit=rule.limit + _MOVED.get(name, 0.0)) for name, rule in RULES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +103,13 @@ def by_pulse(segments: Sequence[PpgSegment], min_quality: float, first_ns: int =
 
 
 def by_ecg(record: PreparedRecord, views: Sequence[tuple[float, float, float, float]]) -> Heard:
-    """The true ECG's beats through the same views; answered where two leads agree on them all along the view."""
+    """The true ECG's beats through the same views; answered where two leads agree on them all along the view. Findings
+    that a limit moved by 10/min, or by 1 s of pause, would give are there too, as NEARLY and their name."""
     hops = []
     for view in views:
         inside = np.arange(max(0, int(view[2] // 10)), int(view[3] // 10) + 1)
         believed = bool(view[2] >= 0 and inside.max() < len(record.usable) and record.usable[inside].all())
-        hops.append(Hop(*view, believed, frozenset(in_view(record.beats_s, view[2], view[3]) if believed else ())))
+        found = in_view(record.beats_s, view[2], view[3]) if believed else ()
+        nearly = in_view(record.beats_s, view[2], view[3], _NEARLY) if believed else ()
+        hops.append(Hop(*view, believed, frozenset({*found, *(NEARLY + name for name in nearly)})))
     return Heard(hops, record.beats_s, np.diff(record.beats_s, prepend=np.nan))

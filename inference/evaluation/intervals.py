@@ -42,4 +42,4 @@ def wilson(hits: int, asked: int) -> tuple[float, float]:
     share, z2 = hits / asked, _Z**2
     centre = share + z2 / (2 * asked)
     half = _Z * math.sqrt(share * (1 - share) / asked + z2 / (4 * asked**2))
-    return (centre - half) / (1 + z2 / asked), (centre + half) / (1 + z2 / asked)
+    return max(0.0, (centre - half) / (1 + z2 / asked)), min(1.0, (centre + half) / (1 + z2 / asked))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.evaluation.heard import Heard, Hop
+from inference.evaluation.heard import NEARLY, Heard, Hop
 from inference.evaluation.intervals import wilson
 from inference.rhythm import irregularity
 
@@ -78,13 +78,14 @@ def present_near(heard: Heard, name: str, start_s: float, stop_s: float) -> tupl
 @dataclass(frozen=True, slots=True)
 class Hours:
     """Continuous monitoring of one recording and finding. hours: in which the ECG is believed. answered: share of them
-    that is not abstained. episodes: of the finding. false: without one on the ECG near by. events, found: on the ECG,
-    and of them those near an episode."""
+    that is not abstained. episodes: of the finding. false: without one on the ECG near by. far: of these, without even
+    a near miss there (see `by_ecg`). events, found: on the ECG, and of them those near an episode."""
 
     hours: float
     answered: float
     episodes: int
     false: int
+    far: int
     events: int
     found: int
 
@@ -94,12 +95,14 @@ def hours_of(heard: Heard, truth: Heard, name: str, stop_s: float = np.inf) -> H
     pairs = [pair for pair in zip(heard.hops, truth.hops, strict=True) if pair[1].answered and pair[1].stop_s <= stop_s]
     seconds = sum(hop.stop_s - hop.start_s for _, hop in pairs)
     said = _episodes([hop for hop, _ in pairs], name)
-    real = _episodes([hop for _, hop in pairs], name)
+    truth_hops = [hop for _, hop in pairs]
+    real, near = _episodes(truth_hops, name), _episodes(truth_hops, NEARLY + name)
     return Hours(
         seconds / 3600,
         sum(hop.stop_s - hop.start_s for hop, _ in pairs if hop.answered) / max(1e-9, seconds),
         len(said),
         sum(not _touches(one, real) for one in said),
+        sum(not _touches(one, [*real, *near]) for one in said),
         len(real),
         sum(_touches(one, said) for one in real),
     )

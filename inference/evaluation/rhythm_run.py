@@ -206,7 +206,7 @@ def hours_rows(followed: Sequence[Followed]) -> list[HoursRow]:
 def _summed(each: Sequence[Hours]) -> Hours:
     hours = sum(one.hours for one in each)
     answered = sum(one.hours * one.answered for one in each) / max(1e-9, hours)
-    counts = (sum(getattr(one, name) for one in each) for name in ("episodes", "false", "events", "found"))
+    counts = (sum(getattr(one, name) for one in each) for name in ("episodes", "false", "far", "events", "found"))
     return Hours(hours, answered, *counts)
 
 
