@@ -21,7 +21,7 @@ from inference.personal.calibration import BEFORE, Calibration, read_calibration
 from inference.personal.own_leads import OwnLeads
 from inference.rhythm import PAUSE, RULES, in_view
 from inference.runtimes import Networks, load_networks
-from inference.samplers import SAMPLERS
+from inference.samplers import FRESH, SAMPLERS
 from inference.settings import EngineSettings
 from stream.messages import ABSTAINED_UV, GRID_FS_HZ, GRID_STEP_NS, Abstention, EcgSegment, PpgSegment
 
@@ -60,6 +60,7 @@ class Engine:
         self.model_id, self.device = networks.model_id, networks.device
         self._times = networks.process.grid(settings.calls)
         self._sampler = SAMPLERS[settings.sampler]
+        self._draws = settings.calls if settings.sampler in FRESH else 1
         self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence)
         self._own = {patient: OwnLeads(one) for patient, one in (calibrations or {}).items()}
         self._codes = {patient: self._code(one) for patient, one in self._own.items() if one.known.any()}
@@ -122,14 +123,16 @@ class Engine:
         """Leads (batch, 8, CROP) and band (batch, 2, CROP) in mV for up to `batch` crops."""
         size = self.settings.batch
         channels = np.zeros((size, CHANNELS, CROP), np.float32)
-        noise = np.zeros((size, 8, CROP), np.float32)
+        noise = np.zeros((self._draws, size, 8, CROP), np.float32)
         vectors, shapes = np.zeros((size, 8), np.float32), np.zeros((size, KNOTS, 16), np.float32)
         for row, crop in enumerate(crops):
             window = windows[crop.segment]
             segment = window.segment
             channels[row] = _channels(window, crop.first)
             grid = (segment.start_ns - segment.shift_ns) // GRID_STEP_NS + crop.first
-            noise[row] = self.settings.temperature * field(self.settings.seed, segment.patient, grid, CROP)
+            for draw in range(self._draws):
+                values = field(self.settings.seed, segment.patient, grid, CROP, draw=draw)
+                noise[draw, row] = self.settings.temperature * values
             vectors[row] = person_vector(segment.demographics)
             # the pulse of a sample lies up to a delay ahead; the nearest hop is near enough for its shape
             knots = np.clip(crop.first // HOP + np.arange(KNOTS), 0, len(segment.shape) - 1)
@@ -142,8 +145,8 @@ class Engine:
             if code is not None:
                 person.code[row] = code
         told = networks.tell(given, person)
-        start = networks.array(noise)
-        sample = self._sampler(lambda z, t: networks.denoise(z, t, told), networks.process, [start], self._times)
+        drawn = [networks.array(one) for one in noise]
+        sample = self._sampler(lambda z, t: networks.denoise(z, t, told), networks.process, drawn, self._times)
         band = networks.band(given, person)
         return networks.values(sample) * scale[:, None], networks.values(band) * scale[1]
 

@@ -56,6 +56,15 @@ def test_a_steady_pulse_gives_a_steady_rhythm(engine, segments):
     assert abs(np.median(np.diff(beats)) - 1 / 1.2) < 0.02
 
 
+@pytest.mark.parametrize("sampler", ["ancestral", "ddim", "dpmpp_2m"])
+def test_every_sampler_runs_in_the_engine_and_repeats(plain, segments, sampler):
+    one = Engine(plain.networks, EngineSettings(batch=4, calls=3, sampler=sampler))
+    first, again = (one.infer(segments[:3]) for _ in range(2))
+    for a, b in zip(first, again, strict=True):
+        assert np.array_equal(a.leads_uv, b.leads_uv)
+        assert np.ptp(a.leads_uv[a.leads_uv[:, 1] != ABSTAINED_UV, 1]) > 200
+
+
 def test_einthoven_and_goldberger_hold_to_a_microvolt(engine, segments):
     leads = np.concatenate([one.leads_uv for one in engine.infer(segments)]).astype(float)
     leads = leads[leads[:, 0] != ABSTAINED_UV].T
