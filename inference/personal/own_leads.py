@@ -59,7 +59,12 @@ class OwnLeads:
         return out
 
     def band(self, band_mv: np.ndarray, moved_mv: np.ndarray, places: np.ndarray, first: int) -> np.ndarray:
-        """(2, n) band of lead II. band_mv: (2, n) as generated; moved_mv: (n,) by how much lead II was moved."""
-        if self._band is None:
-            return band_mv + moved_mv
-        return place(self._band, places, first, band_mv.shape[1])
+        """(2, n) band of lead II. band_mv: (2, n) as generated; moved_mv: (n,) by how much lead II was moved.
+
+        The generated band about the own beat, and wherever the person's own was wider, that: either alone holds too
+        little (docs/model-card.md)."""
+        out = band_mv + moved_mv
+        if self._band is not None:
+            low, high = place(self._band, places, first, band_mv.shape[1])
+            out = np.stack([np.minimum(out[0], low), np.maximum(out[1], high)])
+        return out

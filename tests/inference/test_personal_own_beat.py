@@ -118,14 +118,15 @@ def test_chest_leads_take_their_own_beat_and_nothing_else_moves():
     np.testing.assert_array_equal(made[kept], generated()[kept])
 
 
-def test_the_band_is_the_persons_own_where_it_was_measured():
-    places = np.array([200.0])
+def test_the_band_holds_the_generated_one_moved_and_the_persons_own():
+    places, band = np.array([200.0]), np.stack([np.full(512, -0.05), np.full(512, 0.05)])
     own = OwnLeads(calibration({"II": 1.0}))
-    low, high = own.band(np.zeros((2, 512)), np.ones(512), places, 0)
-    assert low.max() == pytest.approx(0.8, abs=0.01)
-    assert high.max() == pytest.approx(1.2, abs=0.01)
-    moved = OwnLeads(calibration({"V1": 1.0}, band=None)).band(np.zeros((2, 512)), np.ones(512), places, 0)
-    np.testing.assert_array_equal(moved, np.ones((2, 512)))
+    low, high = own.band(band, np.full(512, 0.1), places, 0)
+    assert high[200] == pytest.approx(1.2, abs=0.01)
+    assert low[200] == pytest.approx(0.05)
+    assert (low[-50:], high[-50:]) == (pytest.approx(0.0), pytest.approx(0.15))
+    moved = OwnLeads(calibration({"V1": 1.0}, band=None)).band(band, np.full(512, 0.1), places, 0)
+    np.testing.assert_allclose(moved, band + 0.1)
 
 
 def test_sizes():
