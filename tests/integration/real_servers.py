@@ -87,7 +87,7 @@ class Servers:
         return [*P2ES, "--settings", str(self.file), *words]
 
     def run(self, *words, expect=0):
-        done = subprocess.run(self.command(*words), check=False, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(self.command(*words), check=False, capture_output=True, text=True, timeout=600)
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout + done.stderr
 

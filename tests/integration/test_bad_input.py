@@ -33,7 +33,7 @@ DATA = Path(__file__).parents[1] / "data"
 def p2es(*options, cwd=None):
     return subprocess.run(
         [sys.executable, "-m", "deploy.cli", *map(str, options)],
-        check=False, capture_output=True, text=True, timeout=120, cwd=cwd,
+        check=False, capture_output=True, text=True, timeout=600, cwd=cwd,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(DATA.parents[1])},
     )  # fmt: skip
 
