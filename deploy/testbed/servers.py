@@ -167,7 +167,8 @@ class KafkaServer:
             _PROPERTIES.format(**ports, secured=secured, data=self._data)
             + ("" if self.secured is None else self.secured.properties())
         )
-        classpath, identity = f"{self.libraries.absolute()}/*", secrets.token_urlsafe(16)
+        classpath = f"{self.libraries.absolute()}/*"
+        identity = "p" + secrets.token_urlsafe(16)[1:]  # a dash at its head would be taken for an option
         done = subprocess.run(
             ["java", "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", identity, "-c", str(config)],
             check=False, capture_output=True, text=True,
