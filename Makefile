@@ -18,7 +18,7 @@ demo: $(READY)  ## the whole chain on a shipped recording, with the live page
 	$(BIN)/p2es demo
 
 test: $(READY)  ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: $(READY)  ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ import typer
 
 from deploy.commands import (
     alert,
+    calibrate,
     collect,
     dashboards,
     decode,
@@ -18,6 +19,7 @@ from deploy.commands import (
     dlq,
     doctor,
     evaluate,
+    export_onnx,
     generate,
     infer,
     influx,
@@ -43,6 +45,8 @@ from stream.errors import StreamError
 
 __all__ = ["app", "main"]
 
+_EXTRAS = {"torch": "torch", "onnxruntime": "onnx"}  # libraries that a small box does without
+
 app = typer.Typer(
     name="p2es",
     help="Live wearable PPG in, an estimated 12-lead ECG out. Estimated from PPG. Not for diagnosis.",
@@ -54,6 +58,7 @@ app = typer.Typer(
 for _name, _module in {
     "demo": demo,
     "generate": generate,
+    "calibrate": calibrate,
     "scan": scan,
     "devices": devices,
     "collect": collect,
@@ -70,6 +75,7 @@ for _name, _module in {
     "load": load,
     "train": train,
     "evaluate": evaluate,
+    "export-onnx": export_onnx,
 }.items():
     app.command(_name)(_module.command)
 for _name, _module in {
@@ -109,6 +115,10 @@ def main() -> None:
         app()
     except (IngestError, StreamError, InferenceError, SinkError, DeployError) as error:
         _fail(str(error), 2)
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        _fail(f"{error.name} is not installed: this command needs p2es[{_EXTRAS[error.name]}]", 1)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"{error.strerror or error}{where}", 1)

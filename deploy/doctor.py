@@ -10,9 +10,12 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from deploy.settings import Settings
+from deploy.settings import Settings, calibration_files
 from inference.errors import InferenceError
-from inference.weights_file import SHIPPED, load_weights
+from inference.personal.calibration import read_calibration
+from inference.runtimes import load_networks
+from ingest.errors import IngestError
+from ingest.spool import probe_spool
 from sinks.errors import SinkError
 from sinks.influx.writer import Writer
 from sinks.recorder.process import probe
@@ -42,6 +45,7 @@ async def examine(settings: Settings) -> list[Finding]:
         "clock": _clock,
         "model": _model,
         "recordings": _recordings,
+        "spool": _spool,
     }
     return [await _look(subject, look, settings) for subject, look in looks.items()]
 
@@ -49,7 +53,7 @@ async def examine(settings: Settings) -> list[Finding]:
 async def _look(subject: str, look: Callable[[Settings], Awaitable[str]], settings: Settings) -> Finding:
     try:
         return Finding(subject, True, await look(settings))
-    except (StreamError, SinkError, InferenceError) as error:
+    except (StreamError, SinkError, InferenceError, IngestError) as error:
         return Finding(subject, False, str(error))
 
 
@@ -90,10 +94,19 @@ async def _clock(settings: Settings) -> str:
 
 
 async def _model(settings: Settings) -> str:
-    weights = await asyncio.to_thread(load_weights, settings.infer.engine.weights or SHIPPED)
-    return weights.model_id
+    networks = await asyncio.to_thread(load_networks, settings.infer.engine)
+    files = calibration_files(settings)
+    for patient, file in files.items():
+        read_calibration(file, networks.weights_id, patient)
+    calibrated = f", {len(files)} patients calibrated" if files else ""
+    return f"{networks.model_id} on {networks.device}{calibrated}"
 
 
 async def _recordings(settings: Settings) -> str:
     probe(settings.record.folder)
     return f"{settings.record.folder} can be written"
+
+
+async def _spool(settings: Settings) -> str:
+    folder = settings.collect.spool_folder
+    return f"{folder} {'is in use by a collector' if probe_spool(folder) else 'can be written'}"

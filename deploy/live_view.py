@@ -41,7 +41,7 @@ def device_table(devices: list[Collector]) -> Table:
             f"{one.state}: {one.reason}" if one.reason else one.state,
             _number(line.fs_hz, ".2f"),
             _number(line.drift_ppm, "+.0f"),
-            str(len(line.gaps)),
+            str(line.gap_count),
             str(one.drops),
             _number(line.battery_percent, ".0f") + ("%" if line.battery_percent is not None else ""),
             _number(one.rssi_dbm, ".0f"),

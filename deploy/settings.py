@@ -30,7 +30,16 @@ from stream.kafka import KafkaSettings
 from stream.messages import Demographics
 from stream.settings import WindowSettings
 
-__all__ = ["FILE_NAME", "Patient", "Settings", "alert_settings", "as_toml", "known_people", "read_settings"]
+__all__ = [
+    "FILE_NAME",
+    "Patient",
+    "Settings",
+    "alert_settings",
+    "as_toml",
+    "calibration_files",
+    "known_people",
+    "read_settings",
+]
 
 FILE_NAME = "p2es.toml"
 _PREFIX = "P2ES_"
@@ -38,12 +47,14 @@ _PREFIX = "P2ES_"
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What is known of a person; all may be left out. sex: F or M. limits: only what differs from alert.limits."""
+    """What is known of a person; all may be left out. sex: F or M. calibration: the file that p2es calibrate made.
+    limits: only what differs from alert.limits."""
 
     age_years: float | None = None
     sex: str | None = None
     height_cm: float | None = None
     weight_kg: float | None = None
+    calibration: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -105,6 +116,11 @@ def known_people(settings: Settings) -> dict[str, Demographics]:
         for name, one in settings.patients.items()
     }
     return {name: one for name, one in people.items() if one != Demographics()}
+
+
+def calibration_files(settings: Settings) -> dict[str, Path]:
+    """Calibration file of each patient that has one."""
+    return {name: one.calibration for name, one in settings.patients.items() if one.calibration is not None}
 
 
 def alert_settings(settings: Settings) -> AlertSettings:
@@ -212,8 +228,12 @@ def _check_values(settings: Settings) -> None:
     if settings.infer.backlog not in ("keep", "freshest"):
         raise BadSettings(f"setting infer.backlog: keep or freshest, not {settings.infer.backlog}")
     engine = settings.infer.engine
+    if engine.runtime not in ("torch", "onnx"):
+        raise BadSettings(f"setting infer.engine.runtime: torch or onnx, not {engine.runtime}")
     if engine.device not in ("auto", "cpu", "cuda"):
         raise BadSettings(f"setting infer.engine.device: auto, cpu or cuda, not {engine.device}")
+    if engine.runtime == "onnx" and engine.device == "cuda":
+        raise BadSettings("setting infer.engine.device: onnx runs on the cpu; cuda is torch's")
     if engine.sampler not in ("ancestral", "ddim", "dpmpp_2m"):
         raise BadSettings(f"setting infer.engine.sampler: ancestral, ddim or dpmpp_2m, not {engine.sampler}")
     for key in ("calls", "batch", "threads"):

@@ -1,4 +1,4 @@
-"""R peaks from PPG: a small dilated convolution network and the rule that reads times from its output.
+"""R peaks from PPG: what the network (beat_network.py) is given and the rule that reads times from its output.
 
 Everything is local. An output depends on PPG from LOOK_BACK_S before to LOOK_AHEAD_S after its own (delayed) place, so
 that two overlapping windows give the same beats; there is no normalisation over time."""
@@ -8,16 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["DECODE_S", "LOOK_AHEAD_S", "LOOK_BACK_S", "BeatHead", "Beats", "beat_features", "decode_beats", "normalise"]
+__all__ = ["DECODE_S", "LOOK_AHEAD_S", "LOOK_BACK_S", "Beats", "beat_features", "decode_beats", "normalise"]
 
-_STRIDE = 4
-# (dilation, causal) of each block, at 32 Hz; kernel 5. Causal blocks look back only.
-_BLOCKS = ((1, False), (2, False), (4, False), (6, False), (8, True), (16, True), (4, True), (1, False), (2, False))
 LOOK_AHEAD_S = 1.14
 LOOK_BACK_S = 4.7
 DECODE_S = 0.2  # a beat is the highest point within this distance on either side
@@ -44,42 +39,6 @@ def beat_features(pulse: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return np.stack([pulse, slope, valid], -2).astype(np.float32)
 
 
-class _Block(nn.Module):
-    def __init__(self, width: int, dilation: int, causal: bool) -> None:
-        super().__init__()
-        pad = (4 * dilation, 0) if causal else (2 * dilation, 2 * dilation)
-        self.body = nn.Sequential(
-            nn.BatchNorm1d(width),
-            nn.ReLU(),
-            nn.ConstantPad1d(pad, 0.0),
-            nn.Conv1d(width, width, 5, dilation=dilation),
-            nn.BatchNorm1d(width),
-            nn.ReLU(),
-            nn.Conv1d(width, width, 1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
-
-
-class BeatHead(nn.Module):
-    """(batch, 3, n) features -> (batch, n) logits of an R-peak raster; n a multiple of 4."""
-
-    def __init__(self, width: int = 64) -> None:
-        super().__init__()
-        self.front = nn.Sequential(
-            nn.Conv1d(3, width // 2, 9, stride=2, padding=4),
-            nn.ReLU(),
-            nn.Conv1d(width // 2, width, 5, stride=2, padding=2),
-        )
-        self.blocks = nn.Sequential(*(_Block(width, dilation, causal) for dilation, causal in _BLOCKS))
-        self.out = nn.Sequential(nn.ReLU(), nn.Conv1d(width, 64, 1), nn.ReLU(), nn.Conv1d(64, _STRIDE, 1))
-
-    def forward(self, features: Tensor) -> Tensor:
-        phases = self.out(self.blocks(self.front(features)))
-        return phases.transpose(1, 2).reshape(features.shape[0], -1)
-
-
 def decode_beats(probability: np.ndarray, threshold: float) -> Beats:
     """Beats of one raster (n,): maxima within DECODE_S of at least `threshold`, placed between samples by a parabola
     through the logarithm (exact for a Gaussian bump)."""
@@ -92,10 +51,3 @@ def decode_beats(probability: np.ndarray, threshold: float) -> Beats:
     left, mid, right = (np.log(probability[at + step] + 1e-6) for step in (-1, 0, 1))
     bend = np.minimum(left - 2 * mid + right, -1e-9)
     return Beats(at + np.clip(0.5 * (left - right) / bend, -0.5, 0.5), probability[at].astype(np.float32))
-
-
-@torch.inference_mode()
-def beat_probability(head: BeatHead, features: np.ndarray) -> np.ndarray:
-    """(batch, n) probabilities for features (batch, 3, n)."""
-    device = next(head.parameters()).device
-    return torch.sigmoid(head(torch.from_numpy(features).to(device, copy=True))).cpu().numpy()

@@ -7,38 +7,38 @@ on either side in samples; nothing in it normalises over time."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from inference.affinity import CODE_SIZE, LEAD_COUNT
 from inference.conditions import CHANNELS, PERSON_SIZE
-from inference.diffusion import Process, dct, idct
+from inference.crop import BEAT_SAMPLES, CROP, HOP, KNOTS, Person
+from inference.diffusion import Process, filtered
 from inference.items import ItemLinear
 
-__all__ = ["BEAT_SAMPLES", "CROP", "HALO", "HOP", "KNOTS", "REACH", "Band", "Denoiser", "Person", "PersonEncoder"]
+__all__ = ["REACH", "Band", "Denoiser", "PersonEncoder", "Told"]
 
 REACH = 28
-HOP, HALO, KNOTS = 256, 128, 4
-CROP = HOP + 2 * HALO
 _WIDTH = 8  # channels of each lead
 _HIDDEN = LEAD_COUNT * _WIDTH
 _GAIN_KNOTS = 10
-BEAT_SAMPLES = 32 + 58  # of the mean beat that a person code is read from: 0.25 s before R to 0.45 s after
+_INSIDE = KNOTS - 1  # knots that weigh anything in a crop: the last lies a hop beyond its end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Person:
-    """What is known of the person along a crop of CROP samples, at KNOTS hops of which the first is its first sample.
+class Told:
+    """What every call of one sampling shares. features: (batch, 64, n), added to the taken noise. conditions: of each
+    block, (batch, 128, n at its rate), in the order they run. mixing: (batch, 8, 24), the affinity from the leads at
+    each knot to each lead."""
 
-    code: (batch, 4, 16); vector: (batch, 8); affinity: (batch, 4, 8, 8). In between is linear, so crops join."""
-
-    code: Tensor
-    vector: Tensor
-    affinity: Tensor
+    features: Tensor
+    conditions: Sequence[Tensor]
+    mixing: Tensor
 
 
 class _Block(nn.Module):
@@ -51,17 +51,20 @@ class _Block(nn.Module):
         self.second = nn.Conv1d(_HIDDEN, _HIDDEN, 1)
         self.mix = nn.Parameter(torch.full((_WIDTH,), 0.1))
 
-    def forward(self, x: Tensor, condition: Tensor, time: Tensor, affinity: Tensor) -> Tensor:
-        y = self.first(self.norm(x)) + self.condition(condition) + self.time(time)[:, :, None]
+    def forward(self, x: Tensor, condition: Tensor, time: Tensor, mixing: Tensor) -> Tensor:
+        y = self.first(self.norm(x)) + condition + self.time(time)[:, :, None]
         gate, value = y.chunk(2, 1)
-        y = self.second(torch.sigmoid(gate) * torch.tanh(value))
-        return x + y + self._across_leads(y, affinity)
+        # tanh, which takes torch three times as long as a sigmoid
+        tanh = 2 * torch.sigmoid(2 * value) - 1
+        y = self.second(torch.sigmoid(gate) * tanh)
+        return x + y + self._across_leads(y, mixing)
 
-    def _across_leads(self, y: Tensor, affinity: Tensor) -> Tensor:
+    def _across_leads(self, y: Tensor, mixing: Tensor) -> Tensor:
         batch, _, n = y.shape
-        by_lead = y.view(batch, LEAD_COUNT, _WIDTH, n)
-        mixed = torch.einsum("bkij,bjwn,kn->biwn", affinity, by_lead, _hats(n, y.device))
-        return (self.mix[:, None] * mixed).reshape(batch, _HIDDEN, n)
+        weight = (_hats(n, y.device)[:_INSIDE, None] * self.mix[:, None])[:, None]
+        at_knots = weight * y.view(batch, 1, LEAD_COUNT, _WIDTH, n)  # (batch, knot, lead, width, n)
+        # one product for all knots: with one for each, mixing took longer than the convolutions
+        return torch.bmm(mixing, at_knots.view(batch, -1, _WIDTH * n)).view(batch, _HIDDEN, n)
 
 
 class _ChannelNorm(nn.Module):
@@ -95,34 +98,56 @@ class Denoiser(nn.Module):
         self.wiener = ItemLinear(_HIDDEN, _GAIN_KNOTS)
 
     def forward(self, z: Tensor, t: Tensor, channels: Tensor, person: Person) -> tuple[Tensor, Tensor]:
-        time = self.clock(_time_features(self.process.logsnr(t)))
-        told = self.told(_told(channels, person))
+        blurred, gain = self.estimate(z, t, self.tell(channels, person))
+        return blurred, filtered(blurred, gain)
 
-        def run(blocks: Iterable[nn.Module], x: Tensor, condition: Tensor) -> Tensor:
+    def tell(self, channels: Tensor, person: Person) -> Told:
+        """What does not change from call to call, worked out once."""
+        full = self.told(_told(channels, person))
+        half = _pool(full)
+        quarter = _pool(half)
+        rates = ((self.at_full, full), (self.at_half, half), (self.at_quarter, quarter), (self.last, full))
+        conditions = [cast(_Block, block).condition(told) for blocks, told in rates for block in blocks]
+        mixing = person.affinity[:, :_INSIDE].transpose(1, 2).reshape(len(full), LEAD_COUNT, -1)
+        return Told(full, conditions, mixing)
+
+    def estimate(self, z: Tensor, t: Tensor, told: Told) -> tuple[Tensor, Tensor]:
+        """One call: the blurred leads and the gain (batch, 1, n) in the DCT that deblurs them."""
+        time = self.clock(_time_features(self.process.logsnr(t)))
+        conditions = iter(told.conditions)
+
+        def run(blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
             for block in blocks:
-                x = block(x, condition, time, person.affinity)
+                x = block(x, next(conditions), time, told.mixing)
             return x
 
-        pool, grow = nn.functional.avg_pool1d, nn.functional.interpolate
-        full = run(self.at_full, self.take(z) + told, told)
-        half = run(self.at_half, pool(full, 2), pool(told, 2))
-        quarter = run(self.at_quarter, pool(half, 2), pool(told, 4))
-        half = half + grow(quarter, scale_factor=2.0, mode="nearest")
-        full = run(self.last, full + grow(half, scale_factor=2.0, mode="nearest"), told)
+        full = run(self.at_full, self.take(z) + told.features)
+        half = run(self.at_half, _pool(full))
+        quarter = run(self.at_quarter, _pool(half))
+        half = half + _grow(quarter)
+        full = run(self.last, full + _grow(half))
         blurred = self.give(full)
-        return blurred, self._deblur(blurred, t, time)
+        return blurred, self._gain(t, time, blurred.shape[-1])
 
-    def _deblur(self, blurred: Tensor, t: Tensor, time: Tensor) -> Tensor:
+    def _gain(self, t: Tensor, time: Tensor, n: int) -> Tensor:
         """Wiener gain d / (d^2 + rho) with rho smooth in frequency, so that its kernel in time stays short."""
-        n = blurred.shape[-1]
         heat = self.process.heat(t, n)
         # in double: the last few values of a short array take another path than the rest, and round otherwise
         knots = nn.functional.softplus(self.wiener(time).double() - 4).float()[:, None]
         rho = nn.functional.interpolate(knots, size=n, mode="linear", align_corners=True)
-        return idct(dct(blurred) * heat * (1 + rho) / (heat**2 + rho))
+        return heat * (1 + rho) / (heat**2 + rho)
+
+
+def _pool(x: Tensor) -> Tensor:
+    return (x[..., ::2] + x[..., 1::2]) / 2  # avg_pool1d takes ten times as long
+
+
+def _grow(x: Tensor) -> Tensor:
+    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 @cache
+@torch.inference_mode(mode=False)  # training may meet what was kept while serving
 def _hats(n: int, device: torch.device) -> Tensor:
     """(4, n): weight of each knot at each of n samples of a crop, whatever its rate."""
     rate = CROP / n
@@ -138,7 +163,7 @@ def _told(channels: Tensor, person: Person) -> Tensor:
 
 def _time_features(logsnr: Tensor) -> Tensor:
     rates = torch.exp(torch.linspace(math.log(0.1), math.log(4.0), 16, device=logsnr.device))
-    waves = (logsnr[:, None] * rates).double()  # as in _deblur
+    waves = (logsnr[:, None] * rates).double()  # as in _gain
     return torch.cat([logsnr[:, None] / 6, waves.sin().float(), waves.cos().float()], 1)
 
 

@@ -4,22 +4,25 @@ Networks always run on full, zero-padded batches of one size: results are bit-eq
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
 from inference.abstain import AbstainSettings, abstentions, known_span
-from inference.beat_head import Beats, beat_features, beat_probability, decode_beats, normalise
+from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
-from inference.denoiser import CROP, HALO, HOP, KNOTS
+from inference.crop import BEAT_BEFORE, BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
 from inference.leads import twelve_leads_uv
 from inference.noise import field
+from inference.personal.calibration import BEFORE, Calibration, read_calibration
+from inference.personal.own_leads import OwnLeads
 from inference.rhythm import PAUSE, RULES, in_view
-from inference.samplers import SAMPLERS
+from inference.runtimes import Networks, load_networks
+from inference.samplers import FRESH, SAMPLERS
 from inference.settings import EngineSettings
-from inference.weights_file import SHIPPED, Weights, load_weights
 from stream.messages import ABSTAINED_UV, GRID_FS_HZ, GRID_STEP_NS, Abstention, EcgSegment, PpgSegment
 
 __all__ = ["Engine"]
@@ -50,27 +53,39 @@ class _Window:
 class Engine:
     """Load once, call `infer` for ever. Not thread-safe: one engine a thread."""
 
-    def __init__(self, weights: Weights, settings: EngineSettings) -> None:
-        self.settings, self.weights, self.model_id = settings, weights, weights.model_id
-        wanted = settings.device
-        self.device = torch.device(
-            "cuda" if wanted == "auto" and torch.cuda.is_available() else wanted.replace("auto", "cpu")
-        )
-        self._head = weights.head.to(self.device)
-        self._generator = weights.generator.to(self.device)
-        self._times = weights.generator.process.grid(settings.calls)
+    def __init__(
+        self, networks: Networks, settings: EngineSettings, calibrations: Mapping[str, Calibration] | None = None
+    ) -> None:
+        self.networks, self.settings = networks, settings
+        self.model_id, self.device = networks.model_id, networks.device
+        self._times = networks.process.grid(settings.calls)
         self._sampler = SAMPLERS[settings.sampler]
+        self._draws = settings.calls if settings.sampler in FRESH else 1
         self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence)
+        self._own = {patient: OwnLeads(one) for patient, one in (calibrations or {}).items()}
+        self._codes = {patient: self._code(one) for patient, one in self._own.items() if one.known.any()}
 
     @classmethod
-    def load(cls, settings: EngineSettings) -> Engine:
-        """Read the weights. Raises WeightsMissing or WeightsCorrupt."""
-        torch.set_num_threads(settings.threads)
-        return cls(load_weights(settings.weights or SHIPPED), settings)
+    def load(cls, settings: EngineSettings, calibrations: Mapping[str, Path] | None = None) -> Engine:
+        """Read the model and the calibration files by patient.
+
+        Raises RuntimeMissing, WeightsMissing, WeightsCorrupt, WeightsUnfit or CalibrationUnusable."""
+        networks = load_networks(settings)
+        files = calibrations or {}
+        return cls(networks, settings, {one: read_calibration(files[one], networks.weights_id, one) for one in files})
+
+    def calibrated(self, calibrations: Mapping[str, Calibration]) -> Engine:
+        """The same engine for these patients' own delay and beats."""
+        return Engine(self.networks, self.settings, calibrations)
+
+    def model_of(self, patient: str) -> str:
+        """The id that a patient's estimates bear: it tells which calibration, if any."""
+        own = self._own.get(patient)
+        return self.model_id + (own.suffix if own else "")
 
     def infer(self, segments: Sequence[PpgSegment]) -> list[EcgSegment]:
         """Estimate the owned part of each window, in their order."""
-        windows = self._beats(segments)
+        windows = self._beats([self._at_own_delay(one) for one in segments])
         crops = [crop for i, one in enumerate(windows) for crop in _crops(i, one.segment)]
         leads = [
             np.full((one.segment.owned_stop - one.segment.owned_start, 12), ABSTAINED_UV, np.int16) for one in windows
@@ -79,7 +94,8 @@ class Engine:
         for at in range(0, len(crops), self.settings.batch):
             part = crops[at : at + self.settings.batch]
             generated, band = self._generate(windows, part)
-            for crop, mv, limits in zip(part, generated, band, strict=False):
+            for crop, *made in zip(part, generated, band, strict=False):
+                mv, limits = self._with_own_beats(windows[crop.segment], crop, *made)
                 inside = slice(crop.start - crop.first, crop.stop - crop.first)
                 begin = windows[crop.segment].segment.owned_start
                 where = slice(crop.start - begin, crop.stop - begin)
@@ -96,43 +112,62 @@ class Engine:
             features = np.zeros((size, 3, len(part[0].ppg)), np.float32)
             for row, (pulse, valid) in enumerate(shifted):
                 features[row] = beat_features(pulse, valid)
-            probability = beat_probability(self._head, features)
+            probability = self.networks.beat_probability(features)
             for row, one in enumerate(part):
                 pulse, valid = shifted[row]
                 known = probability[row] * (valid > 0)  # no beat is read off what was not measured
                 out.append(_Window(one, pulse, valid, decode_beats(known, self.settings.beat_threshold)))
         return out
 
-    @torch.inference_mode()
     def _generate(self, windows: Sequence[_Window], crops: Sequence[_Crop]) -> tuple[np.ndarray, np.ndarray]:
         """Leads (batch, 8, CROP) and band (batch, 2, CROP) in mV for up to `batch` crops."""
         size = self.settings.batch
         channels = np.zeros((size, CHANNELS, CROP), np.float32)
-        noise = np.zeros((size, 8, CROP), np.float32)
+        noise = np.zeros((self._draws, size, 8, CROP), np.float32)
         vectors, shapes = np.zeros((size, 8), np.float32), np.zeros((size, KNOTS, 16), np.float32)
         for row, crop in enumerate(crops):
             window = windows[crop.segment]
             segment = window.segment
             channels[row] = _channels(window, crop.first)
             grid = (segment.start_ns - segment.shift_ns) // GRID_STEP_NS + crop.first
-            noise[row] = self.settings.temperature * field(self.settings.seed, segment.patient, grid, CROP)
+            for draw in range(self._draws):
+                values = field(self.settings.seed, segment.patient, grid, CROP, draw=draw)
+                noise[draw, row] = self.settings.temperature * values
             vectors[row] = person_vector(segment.demographics)
             # the pulse of a sample lies up to a delay ahead; the nearest hop is near enough for its shape
             knots = np.clip(crop.first // HOP + np.arange(KNOTS), 0, len(segment.shape) - 1)
             shapes[row] = segment.shape[knots]
-        told = self._tensor(channels)
-        person, _ = self._generator.person(self._tensor(vectors), self._tensor(shapes))
-        start = self._tensor(noise)
-        sample = self._sampler(
-            lambda z, t: self._generator.denoiser(z, t, told, person)[1], self._generator.process, [start], self._times
-        )
-        band = self._generator.band(told, person)
-        scale = self.weights.lead_scale
-        return sample.cpu().numpy() * scale[:, None], band.cpu().numpy() * scale[1]
+        networks, scale = self.networks, self.networks.lead_scale
+        given = networks.array(channels)
+        person = networks.person(networks.array(vectors), networks.array(shapes))
+        for row, crop in enumerate(crops):
+            code = self._codes.get(windows[crop.segment].segment.patient)
+            if code is not None:
+                person.code[row] = code
+        told = networks.tell(given, person)
+        drawn = [networks.array(one) for one in noise]
+        sample = self._sampler(lambda z, t: networks.denoise(z, t, told), networks.process, drawn, self._times)
+        band = networks.band(given, person)
+        return networks.values(sample) * scale[:, None], networks.values(band) * scale[1]
 
-    def _tensor(self, values: np.ndarray) -> torch.Tensor:
-        # torch's own memory: kernels round by the alignment of what they read, and numpy's varies from run to run
-        return torch.from_numpy(values).to(self.device, copy=True)
+    def _code(self, own: OwnLeads) -> Any:
+        """(16,) person code of an own beat, for the leads that it does not know."""
+        part = slice(BEFORE - BEAT_BEFORE, BEFORE - BEAT_BEFORE + BEAT_SAMPLES)
+        beat = np.where(own.known[:, None], own.beats_mv[:, part] / self.networks.lead_scale[:, None], 0.0)
+        return self.networks.own_code(beat.astype(np.float32), own.known.astype(np.float32))
+
+    def _at_own_delay(self, segment: PpgSegment) -> PpgSegment:
+        own = self._own.get(segment.patient)
+        return replace(segment, delay_samples=own.delay_samples) if own else segment
+
+    def _with_own_beats(
+        self, window: _Window, crop: _Crop, mv: np.ndarray, band: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        own = self._own.get(window.segment.patient)
+        if own is None:
+            return mv, band
+        leads = own.leads(mv, window.beats.index, crop.first)
+        return leads, own.band(band, leads[1] - mv[1], window.beats.index, crop.first)
 
     def _result(self, window: _Window, leads_uv: np.ndarray, band_uv: np.ndarray) -> EcgSegment:
         segment, beats = window.segment, window.beats
@@ -157,7 +192,7 @@ class Engine:
             quality=segment.quality,
             reasons=segment.reasons,
             abstained=tuple(silent),
-            model_id=self.model_id,
+            model_id=self.model_of(segment.patient),
             steps=self.settings.calls,
             source="estimated",
             shift_ns=segment.shift_ns,

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from torch import Tensor, nn
 
 from inference.affinity import CODE_SIZE, GroupFinder, Grouping
-from inference.denoiser import KNOTS, Band, Denoiser, Person, PersonEncoder
+from inference.crop import KNOTS, Person
+from inference.denoiser import Band, Denoiser, PersonEncoder
 from inference.diffusion import Process
 
 __all__ = ["Generator", "GeneratorConfig"]

@@ -10,11 +10,13 @@ __all__ = ["EngineSettings", "WorkerSettings"]
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """weights: folder, None for the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler.
-    temperature: factor on the sampler's noise; at 1 beats of one person differ more than in a real ECG. batch: fixed
-    batch size. threads: of torch, one beside other processes. min_quality, min_confidence: below, the model abstains.
-    These and temperature were chosen on the calibration part (docs/model-card.md)."""
+    """runtime: torch, or onnx (onnxruntime, on the CPU, from a folder of p2es export-onnx). weights: folder, None for
+    the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler. temperature: factor on the
+    sampler's noise; at 1 beats of one person differ more than in a real ECG. batch: fixed batch size. threads: of the
+    runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. These and temperature
+    were chosen on the calibration part (docs/model-card.md)."""
 
+    runtime: str = "torch"
     weights: Path | None = None
     device: str = "auto"
     sampler: str = "dpmpp_2m"

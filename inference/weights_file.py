@@ -1,9 +1,7 @@
-"""Weights on disk: safetensors beside a description that names their hashes."""
+"""The networks' weights on disk: safetensors in a model folder."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +11,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import nn
 
-from inference.beat_head import BeatHead
-from inference.errors import WeightsCorrupt, WeightsMissing
+from inference.beat_network import BeatHead
+from inference.errors import WeightsCorrupt
 from inference.generator import Generator, GeneratorConfig
+from inference.model_folder import SHIPPED, read_folder, sha256, write_description
 
 __all__ = ["SHIPPED", "Weights", "load_weights", "save_weights"]
-
-SHIPPED = Path(__file__).parent / "weights"
-_DESCRIPTION = "model.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,37 +39,28 @@ def save_weights(
     for name, network in (("beats", head), ("generator", generator)):
         path = folder / f"{name}.safetensors"
         save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path)
-        hashes[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    model_id = "p2es-" + hashlib.sha256("".join(hashes.values()).encode()).hexdigest()[:10]
-    description = {
+        hashes[path.name] = sha256(path.read_bytes())
+    model_id = "p2es-" + sha256("".join(hashes.values()).encode())[:10]
+    facts = {
         "model_id": model_id,
         "sha256": hashes,
         "generator": generator.config.as_dict(),
         "lead_scale_mv": [round(float(value), 6) for value in lead_scale],
         "population_beat": [[round(float(value), 4) for value in lead] for lead in population],
     }
-    (folder / _DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n")
+    write_description(folder, facts)
     return model_id
 
 
-def load_weights(folder: Path = SHIPPED) -> Weights:
-    """Read and check. Raises WeightsMissing or WeightsCorrupt, each with what to do."""
-    try:
-        description = json.loads((folder / _DESCRIPTION).read_text())
-        files = {name: (folder / name).read_bytes() for name in description["sha256"]}
-    except FileNotFoundError as error:
-        raise WeightsMissing(f"no weights in {folder} ({Path(str(error.filename)).name} is missing)") from error
-    except (json.JSONDecodeError, KeyError, OSError) as error:
-        raise WeightsCorrupt(f"{folder / _DESCRIPTION} cannot be read: {error}") from error
-    for name, content in files.items():
-        if hashlib.sha256(content).hexdigest() != description["sha256"][name]:
-            raise WeightsCorrupt(f"{folder / name} is damaged: its SHA-256 is not the one in {_DESCRIPTION}")
-    generator = Generator(GeneratorConfig(**description["generator"]))
+def load_weights(path: Path = SHIPPED) -> Weights:
+    """Read and check. Raises WeightsMissing, WeightsCorrupt or WeightsUnfit, each with what to do."""
+    folder = read_folder(path, "torch")
+    generator = Generator(GeneratorConfig(**folder.facts["generator"]))
     head = BeatHead()
-    _fill(head, files["beats.safetensors"], folder)
-    _fill(generator, files["generator.safetensors"], folder)
-    scale, population = (np.array(description[key], np.float32) for key in ("lead_scale_mv", "population_beat"))
-    return Weights(description["model_id"], head.eval(), generator.eval(), scale, population)
+    _fill(head, folder.files["beats.safetensors"], path)
+    _fill(generator, folder.files["generator.safetensors"], path)
+    scale, population = (np.array(folder.facts[key], np.float32) for key in ("lead_scale_mv", "population_beat"))
+    return Weights(folder.facts["model_id"], head.eval(), generator.eval(), scale, population)
 
 
 def _fill(network: nn.Module, content: bytes, folder: Path) -> None:

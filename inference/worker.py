@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -75,10 +76,14 @@ def skipped(segment: PpgSegment, model_id: str) -> EcgSegment:
     )
 
 
-async def run(settings: WorkerSettings, kafka: KafkaSettings, stop: asyncio.Event) -> None:
-    """Infer until `stop`. Raises WeightsMissing, WeightsCorrupt, BrokerUnavailable."""
-    engine = await asyncio.to_thread(Engine.load, settings.engine)
-    log.info("model %s on %s", engine.model_id, engine.device)
+async def run(
+    settings: WorkerSettings, kafka: KafkaSettings, calibrations: Mapping[str, Path], stop: asyncio.Event
+) -> None:
+    """Infer until `stop`. calibrations: files by patient.
+
+    Raises WeightsMissing, WeightsCorrupt, CalibrationUnusable, BrokerUnavailable."""
+    engine = await asyncio.to_thread(Engine.load, settings.engine, calibrations)
+    log.info("model %s on %s, %d patients calibrated", engine.model_id, engine.device, len(calibrations))
     async with Publisher(kafka) as publisher:
 
         async def process(records: list[Record]) -> None:
@@ -118,6 +123,6 @@ def _infer(engine: Engine, segments: Sequence[PpgSegment], settings: WorkerSetti
         log.warning("%d of %d windows skipped: the worker is behind", sum(old), len(old))
     inferred = iter(engine.infer([one for one, late in zip(segments, old, strict=True) if not late]))
     late = zip(segments, old, strict=True)
-    results = [skipped(one, engine.model_id) if is_late else next(inferred) for one, is_late in late]
+    results = [skipped(one, engine.model_of(one.patient)) if is_late else next(inferred) for one, is_late in late]
     done_ns = time.time_ns()
     return [replace(one, stages_ns=one.stages_ns | {"inferred": done_ns}) for one in results]

@@ -20,13 +20,15 @@ _PATIENCE_NS = 8_000_000_000  # a device that sends little is not held back long
 @dataclass(frozen=True, slots=True, eq=False)
 class Timed:
     """Samples with the time of the first (UTC ns) and their rate. values, valid: as in Block. offset_ns: UTC minus
-    device time; residual_ns: how much later than the earliest possible they came; arrived_ns: UTC."""
+    device time; drift_ppm: how much longer a device second is than ours; residual_ns: how much later than the earliest
+    possible they came; arrived_ns: UTC."""
 
     t0_ns: int
     fs_hz: float
     values: np.ndarray
     valid: np.ndarray | None
     offset_ns: int | None
+    drift_ppm: float | None
     residual_ns: int
     arrived_ns: int
 
@@ -106,6 +108,7 @@ class Aligner:
             block.values,
             block.valid,
             self._clock.offset_ns,
+            self.drift_ppm,
             self._clock.residual_ns,
             arrived_ns,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,6 +14,8 @@ from ingest.align import Timed
 __all__ = ["Chunker", "Gap", "Piece"]
 
 PIECE_S = 0.25
+_UNEVEN = 0.25
+_GAPS_KEPT = 1000  # a session may go on for months
 _GAP_PERIODS = 1.5  # as windows see it (stream.windows)
 
 
@@ -32,15 +35,18 @@ class Piece:
     fs_hz: float
     values: np.ndarray
     offset_ns: int | None
+    drift_ppm: float | None
     residual_ns: int
     arrived_ns: int
 
 
 @dataclass(slots=True)
 class Chunker:
-    """Of one stream of one session. overlapping: samples left out because the time they had was taken."""
+    """Of one stream of one session. gaps: the newest, gap_count: of all. overlapping: samples left out because the time
+    they had was taken."""
 
-    gaps: list[Gap] = field(default_factory=list)
+    gaps: deque[Gap] = field(default_factory=lambda: deque(maxlen=_GAPS_KEPT))
+    gap_count: int = 0
     overlapping: int = 0
     last_ns: int | None = None  # time of the newest sample taken
     _times: list[np.ndarray] = field(default_factory=list)
@@ -60,9 +66,13 @@ class Chunker:
         times, values = times[kept], timed.values[kept]
         pieces = []
         for part in _contiguous(times, _GAP_PERIODS * period):
-            if self.last_ns is not None and times[part.start] - self.last_ns > _GAP_PERIODS * period:
-                self.gaps.append(Gap(self.last_ns, int(times[part.start])))
-                pieces += self.flush()
+            if self.last_ns is not None:
+                step = times[part.start] - self.last_ns
+                if step > _GAP_PERIODS * period:
+                    self.gaps.append(Gap(self.last_ns, int(times[part.start])))
+                    self.gap_count += 1
+                if abs(step - period) > _UNEVEN * period:
+                    pieces += self.flush()  # in a piece, samples are evenly apart
             self._times.append(times[part])
             self._values.append(values[part])
             self._pending += part.stop - part.start
@@ -83,8 +93,14 @@ class Chunker:
         self._times, self._values, self._pending = [times[size:]], [values[size:]], self._pending - size
         known = self._newest
         return Piece(
-            int(times[0]), known.fs_hz, values[:size], known.offset_ns, known.residual_ns, known.arrived_ns
-        )  # fmt: skip
+            t0_ns=int(times[0]),
+            fs_hz=known.fs_hz,
+            values=values[:size],
+            offset_ns=known.offset_ns,
+            drift_ppm=known.drift_ppm,
+            residual_ns=known.residual_ns,
+            arrived_ns=known.arrived_ns,
+        )
 
 
 def _contiguous(times: np.ndarray, limit_ns: float) -> Iterator[slice]:

@@ -137,7 +137,7 @@ class Collector:
             self._something.clear()
             if self._started is not None:
                 self._drain()
-            await asyncio.sleep(0.02)  # a fast device's notifications are taken together
+            await asyncio.sleep(0.05)  # a fast device's notifications are taken together
 
     def tick(self) -> None:
         """Once a second: the status for everybody who watches, and the raw frames to the system."""
@@ -165,11 +165,14 @@ class Collector:
 
     def _drain(self) -> None:
         out: list[Out] = []
+        known = self.pipeline.gap_count
         while self._queue:
             frame = self._queue.popleft()
             if self.raw is not None:
                 self.raw.frame(frame)
             out += self.pipeline.take(frame)
+        if self.raw is not None and (new := self.pipeline.gap_count - known):
+            self.raw.gaps(self.clock.now_ns(), self.pipeline.gaps[-new:])
         self.outbox.put(out)
 
     def _publish(self, ended: bool) -> None:
@@ -184,7 +187,7 @@ class Collector:
             battery_percent=line.battery_percent,
             rssi_dbm=self.rssi_dbm,
             fs_hz=line.fs_hz,
-            gaps=len(line.gaps),
+            gaps=line.gap_count,
             drops=self.drops,
             ended=ended,
         )

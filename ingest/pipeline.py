@@ -74,6 +74,7 @@ class Pipeline:
     stopped: Stopped | None = None  # the device ended its stream; cleared by `begin`
     _streams: dict[str, _Stream] = field(default_factory=dict)
     _decoder: Decoder | None = None
+    _numbers_ns: int | None = None
 
     def begin(self, started: Started) -> None:
         """A new connection streams. started: what the device agreed to."""
@@ -117,13 +118,18 @@ class Pipeline:
         if stream is not None and stream.chunker.last_ns is not None:
             empty = np.zeros((0, len(stream.channels)), np.int64)
             fs_hz = self.fs_hz or self.driver.streams[PPG].fs_hz
-            out.append(self._ppg(stream, Piece(stream.chunker.last_ns, fs_hz, empty, None, 0, now_ns), end=True))
+            out.append(self._ppg(stream, Piece(stream.chunker.last_ns, fs_hz, empty, None, None, 0, now_ns), end=True))
         return out
 
     @property
     def gaps(self) -> list[Gap]:
-        """Of the PPG, in the order of time."""
-        return self._streams[PPG].chunker.gaps if PPG in self._streams else []
+        """Of the PPG, in the order of time; of very many the newest."""
+        return list(self._streams[PPG].chunker.gaps) if PPG in self._streams else []
+
+    @property
+    def gap_count(self) -> int:
+        """Of the PPG, all."""
+        return self._streams[PPG].chunker.gap_count if PPG in self._streams else 0
 
     @property
     def last_sample_ns(self) -> int | None:
@@ -143,8 +149,6 @@ class Pipeline:
         """Of the device's clock against ours."""
         aligner = self._streams[PPG].aligner if PPG in self._streams else None
         return 0.0 if aligner is None else aligner.drift_ppm
-
-    _numbers_ns: int | None = None
 
     def _item(self, item: Item, arrived_ns: int) -> list[Out]:
         if isinstance(item, Block):
@@ -200,6 +204,7 @@ class Pipeline:
             received_ns=piece.arrived_ns,
             shift_ns=0,
             end=end,
+            clock_drift_ppm=piece.drift_ppm,
             # no converter of these devices has more than 24 bits: only garbage would be cut off here
             samples=np.clip(piece.values, _INT32.min, _INT32.max).astype(np.int32),
         )

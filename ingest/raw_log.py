@@ -4,6 +4,7 @@ can be run over it again (`p2es redecode`). One JSON object a line; the first sa
 {"raw": 1, "driver": ..., "identity": {...}}              once
 {"at": ns, "gen": 2, "started": {...}}                      a connection streams
 {"at": ns, "gen": 2, "from": CHARACTERISTIC, "hex": ...}   a notification
+{"at": ns, "gap": [start_ns, stop_ns]}                     no samples between these two, whose times they are
 {"at": ns, "gen": 2, "broken": why}                        the connection is over
 {"at": ns, "gen": 2, "ended": true}                        the session is over"""
 
@@ -16,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ingest.chunker import Gap
 from ingest.devices.driver import Started
 from ingest.errors import BadRecording
 from ingest.pipeline import Frame, Identity
@@ -49,6 +51,11 @@ class RawLog:
             f'{{"at": {frame.arrived_ns}, "gen": {frame.generation}, "from": "{frame.characteristic}", '
             f'"hex": "{frame.data.hex()}"}}'
         )
+
+    def gaps(self, at_ns: int, found: list[Gap]) -> None:
+        """Stretches without samples, which have just ended."""
+        for one in found:
+            self._write(json.dumps({"at": at_ns, "gap": [one.start_ns, one.stop_ns]}))
 
     def broken(self, at_ns: int, generation: int, why: str) -> None:
         """The connection is over."""

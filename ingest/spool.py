@@ -17,7 +17,7 @@ from pathlib import Path
 from ingest.errors import BadSpool
 from ingest.metrics import SPOOL_BYTES, SPOOL_DROPPED
 
-__all__ = ["Entry", "Spool"]
+__all__ = ["Entry", "Spool", "probe_spool"]
 
 log = logging.getLogger(__name__)
 _HEADER = struct.Struct("<IIQ")
@@ -38,6 +38,7 @@ class Spool:
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder, self._limit = folder, limit_bytes
+        self._segment_bytes = min(_SEGMENT_BYTES, limit_bytes // 8)  # what is given up at once
         self._lock = _locked(folder)
         self._segments: dict[Path, list[tuple[int, Entry]]] = {}  # all but the last are closed
         self._open = False
@@ -113,7 +114,7 @@ class Spool:
 
     def _current(self, number: int) -> Path:
         newest = next(reversed(self._segments), None)
-        if newest is not None and self._open and newest.stat().st_size < _SEGMENT_BYTES:
+        if newest is not None and self._open and newest.stat().st_size < self._segment_bytes:
             return newest
         self._open = True
         return self._folder / f"{number:016d}.spool"
@@ -136,6 +137,19 @@ class Spool:
         SPOOL_DROPPED.inc(messages)
 
 
+def probe_spool(folder: Path) -> bool:
+    """Whether a collector uses the folder now. Raises BadSpool when none could."""
+    try:
+        os.close(_locked(folder))
+    except _InUse:
+        return True
+    return False
+
+
+class _InUse(BadSpool):
+    pass
+
+
 def _locked(folder: Path) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +160,7 @@ def _locked(folder: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
-        raise BadSpool(
+        raise _InUse(
             f"the spool {folder} is in use by another p2es: set collect.spool_folder to one of its own"
         ) from error
     return lock

@@ -7,6 +7,7 @@ import typer
 from tqdm import tqdm
 
 from deploy.context import settings_of
+from deploy.settings import calibration_files
 from stream.messages import GRID_FS_HZ
 
 __all__ = ["command"]
@@ -21,6 +22,9 @@ def command(
     patient: Annotated[str | None, typer.Option(help="patient id; the file's name when left out")] = None,
     age: Annotated[float | None, typer.Option(min=0, max=120, help="years; overrides the header")] = None,
     sex: Annotated[str | None, typer.Option(help="F or M; overrides the header")] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="file of p2es calibrate; the patient's in the settings when left out")
+    ] = None,
 ) -> None:
     """Estimate the 12-lead ECG of a recording through the same windows as live.
 
@@ -31,18 +35,21 @@ def command(
     from inference.engine import Engine
     from ingest.recordings import read_recording
 
+    settings = settings_of(context)
     if sex not in (None, "F", "M"):
         raise typer.BadParameter("--sex is F or M")
     recording = read_recording(record, channel, fs)
     person = overridden(recording, age, sex)
-    engine = Engine.load(settings_of(context).infer.engine)
+    name = patient or recording.name
+    file = calibration or calibration_files(settings).get(name)
+    engine = Engine.load(settings.infer.engine, {name: file} if file else None)
     total = recording.length_ns * GRID_FS_HZ // 1_000_000_000 + 1
     with tqdm(total=total // GRID_FS_HZ, unit="s", desc=recording.name, leave=False) as bar:
         path = generate(
             recording,
             out,
             engine,
-            patient or recording.name,
+            name,
             person,
             lambda done: bar.update(done // GRID_FS_HZ - bar.n),
         )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from deploy.errors import DeployError
+from deploy.orphans import die_with_parent
 
-__all__ = ["BUS_VARIABLE", "NoPrivateBus", "PrivateBus", "die_with_parent"]
+__all__ = ["BUS_VARIABLE", "NoPrivateBus", "PrivateBus"]
 
 BUS_VARIABLE = "DBUS_SYSTEM_BUS_ADDRESS"
-_PR_SET_PDEATHSIG = 1
 _STOP_S = 5.0
 # of the type "system", because that is what bleak asks for; anybody here may own org.bluez
 _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -102,9 +100,3 @@ class PrivateBus:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-
-
-def die_with_parent() -> None:
-    """For preexec_fn: a killed test run or demo must not leave this child behind. Linux only; the kernel means the
-    parent's thread, so start such a child from a thread that lives on."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

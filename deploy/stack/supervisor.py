@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
@@ -14,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.errors import ProcessDied
+from deploy.orphans import die_with_parent
 
 __all__ = ["Supervisor"]
 
 log = logging.getLogger(__name__)
 _RESTARTS, _STOP_S, _KILL_S = 5, 15.0, 5.0
 _BAD_INPUT = 2  # a child that says so would only say it again
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -115,9 +114,5 @@ def _spawn(command: Sequence[str], file: Path, environment: Mapping[str, str]) -
             stderr=out,
             env=os.environ | environment,
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

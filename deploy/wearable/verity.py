@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from deploy.wearable.pmd import ACC, PPG, RATE, PmdControl
-from deploy.wearable.polar_encode import encode_delta
+from deploy.wearable.polar_encode import encode_delta, encode_raw0
 from deploy.wearable.simulator import DeviceClock, Frame, Grid, Services, Simulator, base_uuid
 
 __all__ = ["BATTERY_LEVEL", "EPOCH_NS", "HEART_RATE", "PMD_CONTROL", "PMD_DATA", "PMD_SERVICE", "Verity"]
@@ -22,9 +22,8 @@ HEART_SERVICE, HEART_RATE = base_uuid(0x180D), base_uuid(0x2A37)
 BATTERY_SERVICE, BATTERY_LEVEL = base_uuid(0x180F), base_uuid(0x2A19)
 EPOCH_NS = 946_684_800_000_000_000  # 2000-01-01, UTC
 _TOLD_HZ = 55
-_FRAME = {PPG: 42, ACC: 36}  # samples
+_FRAME, _RAW_FRAME = {PPG: 42, ACC: 36}, 18  # samples
 _FRAME_BYTES = 229  # the longest frames seen of a real one
-_BLOCK = 10  # differences of one width
 _ADAPTS_FROM = 64  # bytes; into smaller links it sends frames that do not fit
 _AFTER_RESET_NS = 599_616_000_000_000_000  # 2019-01-01, since 2000: where its clock begins without a battery
 
@@ -34,7 +33,8 @@ class Verity(Simulator):
     quartz. start_ns: UTC of the first sample; the device measures on from there whether or not it is connected.
     epoch_offset_s: how far its clock was off at the start. ppm: of its quartz.
     motion_mg: (n, 3) at 52 Hz, repeated. keeps_streaming: streams go on when the link breaks, and answer a new start
-    with ALREADY_IN_STATE. settings_parts: answers in which settings are told."""
+    with ALREADY_IN_STATE. settings_parts: answers in which settings are told. block: differences of one width in a
+    frame of light; None sends it uncompressed, as an OH1 does."""
 
     advertised = (HEART_SERVICE,)
     services: ClassVar[Services] = {
@@ -57,6 +57,7 @@ class Verity(Simulator):
         motion_mg: np.ndarray | None = None,
         keeps_streaming: bool = False,
         settings_parts: int = 1,
+        block: int | None = 10,
     ) -> None:
         self.name, self.battery_percent, self.heart_bpm = name, battery_percent, heart_bpm
         self.control = PmdControl(parts=settings_parts)
@@ -67,6 +68,7 @@ class Verity(Simulator):
         self._grids: dict[int, Grid] = {}
         self._next: dict[int, int] = {}
         self._beat_due_ns = start_ns
+        self._block = block
 
     def disconnected(self) -> None:
         """See Simulator: streams end, unless they are kept."""
@@ -102,7 +104,7 @@ class Verity(Simulator):
         """See Simulator."""
         frames = []
         for kind, grid in self._grids.items():
-            while grid.taken(now_ns) - self._next[kind] >= _FRAME[kind]:
+            while grid.taken(now_ns) - self._next[kind] >= self._frame_samples(kind):
                 frames.append(self._measured(kind, grid))
         if now_ns >= self._beat_due_ns:
             self._beat_due_ns = max(self._beat_due_ns + 1_000_000_000, now_ns)
@@ -116,6 +118,9 @@ class Verity(Simulator):
         self._keep_running()
         self.clock = DeviceClock(now_ns, _AFTER_RESET_NS, self.clock.ppm)
 
+    def _frame_samples(self, kind: int) -> int:
+        return _RAW_FRAME if kind == PPG and self._block is None else _FRAME[kind]
+
     def _true_hz(self, kind: int, told_hz: int) -> float:
         device_hz = told_hz * self._fs_hz / _TOLD_HZ if kind == PPG else float(told_hz)
         return self.clock.true_hz(device_hz)
@@ -127,7 +132,7 @@ class Verity(Simulator):
 
     def _measured(self, kind: int, grid: Grid) -> Frame:
         """The next frame of a stream: as many samples as fit, as the firmware does it."""
-        count, first = _FRAME[kind], self._next[kind]
+        count, first = self._frame_samples(kind), self._next[kind]
         limit = min(self.payload, _FRAME_BYTES)
         values, times = self._values(kind, grid, first, count), grid.times(first, count)
         while True:
@@ -144,10 +149,12 @@ class Verity(Simulator):
         steps = np.arange(first, first + count) * (self.clock.true_hz(source_hz) / grid.fs_hz)
         return source[np.rint(steps).astype(np.int64) % len(source)]
 
-    @staticmethod
-    def _encode(kind: int, values: np.ndarray, last_ns: int) -> bytes:
-        full, rest = divmod(len(values) - 1, _BLOCK)
-        blocks = [_BLOCK] * full + [rest] * (rest > 0)
+    def _encode(self, kind: int, values: np.ndarray, last_ns: int) -> bytes:
+        if kind == PPG and self._block is None:
+            return encode_raw0(values, last_ns)
+        size = self._block or 10
+        full, rest = divmod(len(values) - 1, size)
+        blocks = [size] * full + [rest] * (rest > 0)
         if kind == PPG:
             return encode_delta(0, values, last_ns, blocks)
         return encode_delta(1, values, last_ns, blocks, kind=ACC, size=2)

@@ -10,13 +10,15 @@ import numpy as np
 import torch
 
 from inference.conditions import CHANNELS, beat_channels, person_vector
+from inference.crop import CROP, HALO, HOP, KNOTS
 from inference.datasets.prepared import PreparedRecord
 from inference.datasets.reference import GENERATED
-from inference.denoiser import CROP, HALO, HOP, KNOTS
 from inference.engine import Engine
+from inference.errors import WeightsUnfit
 from inference.evaluation.controls import Population, stamp
 from inference.evaluation.waveform import agreement, as_scored
 from inference.noise import field
+from inference.runtimes.on_torch import TorchNetworks
 from inference.samplers import SAMPLERS
 from stream.conditioning import SHAPE_SIZE
 from stream.messages import GRID_FS_HZ
@@ -37,7 +39,10 @@ class ChestRow:
 @torch.inference_mode()
 def from_true_peaks(engine: Engine, record: PreparedRecord) -> np.ndarray:
     """(8, n) mV from the recording's R peaks and demographics, as the generator makes them without PPG."""
-    generator, settings = engine.weights.generator, engine.settings
+    networks, settings = engine.networks, engine.settings
+    if not isinstance(networks, TorchNetworks):
+        raise WeightsUnfit("V1-V6 are judged record by record, on torch: infer.engine.runtime=torch")
+    generator = networks.generator
     places, out = record.beats_s * GRID_FS_HZ, np.zeros((8, record.n), np.float32)
     vector = torch.from_numpy(person_vector(record.demographics))[None].to(engine.device)
     shapes = torch.zeros(1, KNOTS, SHAPE_SIZE, device=engine.device)
@@ -55,7 +60,7 @@ def from_true_peaks(engine: Engine, record: PreparedRecord) -> np.ndarray:
             [noise],
             generator.process.grid(settings.calls),
         )
-        piece = sample[0, :, HALO : HALO + HOP].cpu().numpy() * engine.weights.lead_scale[:, None]
+        piece = sample[0, :, HALO : HALO + HOP].cpu().numpy() * networks.lead_scale[:, None]
         out[:, start : start + HOP] = piece[:, : record.n - start]
     return out
 

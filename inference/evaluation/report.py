@@ -38,6 +38,9 @@ _PROTOCOL = """\
 - **Waveforms**: both sides zero-phase 0.5-40 Hz; r and RMSE per 10-s window, in mV, z-scored, and scaled to [-1,
   1]; means over recordings. Lead II unless "limb" (mean of six). A flat estimate has r = 0. *SD ratio*: estimated
   over true amplitude.
+- **30 s of own ECG**: the first three usable windows calibrate, and are then left out as abstained. For p2es they do so
+  as in `p2es calibrate`, and when they are refused the next three are tried, in the first half of the usable ones; a
+  recording that is refused throughout is judged uncalibrated.
 - **Intervals**: 95 %, bootstrap of 1000 over subjects.
 - Nothing was tuned on these subjects; thresholds of abstention were chosen on the calibration part.
 
@@ -75,13 +78,17 @@ class SeamFigures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """summaries, seams, people, windows: by dataset. records: figures by recording and estimate."""
+    """summaries, seams, people, windows: by dataset; own_seams of the calibrated estimate, refused how many recordings
+    could not be calibrated. records: figures by recording and estimate. calibrations: what came of it by recording."""
 
     model_id: str
     part: str
     summaries: Mapping[str, Sequence[Summary]]
     records: Mapping[str, Mapping[str, Figures]]
     seams: Mapping[str, SeamFigures]
+    own_seams: Mapping[str, SeamFigures]
+    calibrations: Mapping[str, Mapping[str, Any]]
+    refused: Mapping[str, int]
     chest: Sequence[ChestRow]
     people: Mapping[str, int]
     windows: Mapping[str, int]
@@ -102,17 +109,14 @@ def _text(report: Report) -> str:
         f"Model `{report.model_id}`, {report.part} part. Estimated from PPG; not for diagnosis.\n",
     ]
     for name, rows in report.summaries.items():
-        seams = report.seams[name]
         parts += [
             f"## {name}: {rows[0].records} recordings of {report.people[name]} people, "
             f"{report.windows[name]} windows\n",
             markdown(rows) + "\n",
             f"Beats as announced (rather than found in lead II): F1@50 lag {rows[0].mean['f1_50_told_lag']:.3f}.\n",
-            f"Seams: {100 * seams.large_share:.1f} % of {seams.borders} border steps are above the ordinary 99th "
-            f"percentile (1 % when there is no seam); the same sample from two windows differs by "
-            f"{seams.median_uv:.0f} uV (median), {seams.p99_uv:.0f} uV (99th percentile), {seams.largest_uv:.0f} uV "
-            f"(largest). Spread of beats round the mean "
-            f"beat, over that beat's SD: {seams.beat_spread:.2f}, in the true ECG {seams.beat_spread_true:.2f}.\n",
+            _seams_text("Seams", report.seams[name]),
+            f"Calibration was refused for {report.refused[name]} of the recordings.\n",
+            _seams_text("Seams when calibrated", report.own_seams[name]),
         ]
     if report.chest:
         parts += [_chest_text(report.chest)]
@@ -122,6 +126,16 @@ def _text(report: Report) -> str:
         _SCALE,
     ]
     return "\n".join(parts)
+
+
+def _seams_text(title: str, seams: SeamFigures) -> str:
+    return (
+        f"{title}: {100 * seams.large_share:.1f} % of {seams.borders} border steps are above the ordinary 99th "
+        f"percentile (1 % when there is no seam); the same sample from two windows differs by "
+        f"{seams.median_uv:.0f} uV (median), {seams.p99_uv:.0f} uV (99th percentile), {seams.largest_uv:.0f} uV "
+        f"(largest). Spread of beats round the mean "
+        f"beat, over that beat's SD: {seams.beat_spread:.2f}, in the true ECG {seams.beat_spread_true:.2f}.\n"
+    )
 
 
 def _chest_text(rows: Sequence[ChestRow]) -> str:
@@ -157,6 +171,8 @@ def _plain(report: Report) -> dict[str, Any]:
         "population": {"people": report.population_people, "delay_s": _known(report.population_delay_s)},
         "summaries": {name: [_known(asdict(one)) for one in rows] for name, rows in report.summaries.items()},
         "seams": {name: _known(asdict(one)) for name, one in report.seams.items()},
+        "seams_calibrated": {name: _known(asdict(one)) for name, one in report.own_seams.items()},
+        "calibrations": {name: _known(dict(one)) for name, one in report.calibrations.items()},
         "chest": chest,
         "records": {
             name: {estimate: _known(asdict(figures)) for estimate, figures in rows.items()}

@@ -26,6 +26,7 @@ from inference.evaluation.controls import (
     pulse_mean_beat,
 )
 from inference.evaluation.estimate import Estimate, moved_to
+from inference.evaluation.personal import Personal, personal
 from inference.evaluation.report import Report, SeamFigures
 from inference.evaluation.score import Figures, score
 from inference.evaluation.seams import border_steps, two_windows
@@ -36,6 +37,7 @@ __all__ = ["EvaluationSettings", "evaluate"]
 
 log = logging.getLogger(__name__)
 
+_OWN, _PERSONAL = "p2es", "p2es, 30 s of own ECG"
 _TWICE = 10  # recordings of each dataset of which every window is also asked for its predecessor's hop
 
 
@@ -67,7 +69,10 @@ def evaluate(engine: Engine, settings: EvaluationSettings) -> Report:
     population, projection = Population.of(train), limb_projection(train)
     del train
     streamed, differences = _stream_all(engine, cases)
+    people, own_differences = _calibrate_all(engine, cases, streamed)
     estimates = _estimates(engine, cases, streamed)
+    for made, own in zip(estimates, people, strict=True):
+        made[_PERSONAL] = own.streamed.estimate
     tasks = [_Task(case.record, population, made) for case, made in zip(cases, estimates, strict=True)]
     with ProcessPoolExecutor(settings.jobs, multiprocessing.get_context("spawn")) as pool:
         scored = list(tqdm(pool.map(_score_all, tasks), total=len(tasks), desc="score"))
@@ -76,7 +81,16 @@ def evaluate(engine: Engine, settings: EvaluationSettings) -> Report:
         part=settings.part,
         summaries={name: [summarise(row) for row in _rows(cases, scored, name)] for name in _datasets(cases)},
         records={case.record.name: figures for case, figures in zip(cases, scored, strict=True)},
-        seams={name: _seams(cases, streamed, scored, differences, name) for name in _datasets(cases)},
+        seams={name: _seams(cases, streamed, scored, differences, name, _OWN) for name in _datasets(cases)},
+        own_seams={
+            name: _seams(cases, [one.streamed for one in people], scored, own_differences, name, _PERSONAL)
+            for name in _datasets(cases)
+        },
+        calibrations={case.record.name: one.outcome for case, one in zip(cases, people, strict=True)},
+        refused={
+            name: sum(one.calibration is None for case, one in zip(cases, people, strict=True) if _is(case, name))
+            for name in _datasets(cases)
+        },
         chest=_chest(engine, settings, population, projection),
         people={name: len({case.person for case in cases if case.entry.dataset == name}) for name in _datasets(cases)},
         windows={
@@ -86,6 +100,10 @@ def evaluate(engine: Engine, settings: EvaluationSettings) -> Report:
         population_people=population.people,
         population_delay_s=population.delay_s,
     )
+
+
+def _is(case: Case, dataset: str) -> bool:
+    return case.entry.dataset == dataset
 
 
 def _datasets(cases: Sequence[Case]) -> list[str]:
@@ -103,12 +121,25 @@ def _stream_all(engine: Engine, cases: Sequence[Case]) -> tuple[list[Streamed], 
     return streamed, differences
 
 
+def _calibrate_all(
+    engine: Engine, cases: Sequence[Case], streamed: Sequence[Streamed]
+) -> tuple[list[Personal], dict[str, list[np.ndarray]]]:
+    people: list[Personal] = []
+    differences: dict[str, list[np.ndarray]] = {name: [] for name in _datasets(cases)}
+    for case, without in zip(tqdm(cases, desc="calibrate"), streamed, strict=True):
+        windows = windows_of(case.entry)
+        people.append(personal(engine, case, windows, without))
+        if people[-1].calibration and len(differences[case.entry.dataset]) < _TWICE:
+            differences[case.entry.dataset].append(two_windows(people[-1].engine, windows))
+    return people, differences
+
+
 def _estimates(engine: Engine, cases: Sequence[Case], streamed: Sequence[Streamed]) -> list[dict[str, Estimate]]:
     """The engine's estimate of each recording, and those that should be worse."""
     out = []
     for i, case in enumerate(tqdm(cases, desc="controls")):
         n, own = case.record.n, streamed[i].estimate
-        made = {"p2es": own, "its own output, half a recording off": moved_to(own, n, n // 2)}
+        made = {_OWN: own, "its own output, half a recording off": moved_to(own, n, n // 2)}
         other = _another_person(cases, i)
         if other is not None:
             made["another person's PPG"] = moved_to(streamed[other].estimate, n)
@@ -130,9 +161,12 @@ def _another_person(cases: Sequence[Case], i: int) -> int | None:
 
 def _score_all(task: _Task) -> dict[str, Figures]:
     record, population = task.record, task.population
-    estimates = task.made | {
-        "p2es beats, population's mean beat": announced_mean_beat(record, task.made["p2es"], population),
+    made = dict(task.made)
+    calibrated = made.pop(_PERSONAL)
+    estimates = made | {
+        "p2es beats, population's mean beat": announced_mean_beat(record, made[_OWN], population),
         "pulse, population's delay and mean beat": pulse_mean_beat(record, population),
+        _PERSONAL: calibrated,
         "pulse, 30 s of own ECG for delay and mean beat": pulse_calibrated(record, population),
         "constant": constant(record),
         "oracle: population's mean beat at true R peaks": population_true_peaks(record, population),
@@ -157,11 +191,12 @@ def _seams(
     scored: Sequence[dict[str, Figures]],
     differences: dict[str, list[np.ndarray]],
     dataset: str,
+    estimate: str,
 ) -> SeamFigures:
     inside = [i for i, case in enumerate(cases) if case.entry.dataset == dataset]
     steps = np.array([border_steps(streamed[i].estimate.leads_mv, streamed[i].borders) for i in inside])
-    pooled = np.concatenate(differences[dataset])
-    own = [scored[i]["p2es"] for i in inside]
+    pooled = np.concatenate([np.zeros(0), *differences[dataset]])
+    own = [scored[i][estimate] for i in inside]
     return SeamFigures(
         borders=int(steps[:, 0].sum()),
         large_share=float(steps[:, 1].sum() / max(1, steps[:, 0].sum())),

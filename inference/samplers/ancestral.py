@@ -3,23 +3,21 @@
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import torch
-from torch import Tensor
-
-from inference.diffusion import Process, dct, idct
+from inference.arrays import Array, functions_of
+from inference.diffusion import Process, dct, idct, time_like
 
 __all__ = ["ancestral"]
 
 
 def ancestral(
-    denoise: Callable[[Tensor, Tensor], Tensor], process: Process, noise: Sequence[Tensor], times: Sequence[float]
-) -> Tensor:
+    denoise: Callable[[Array, Array], Array], process: Process, noise: Sequence[Array], times: Sequence[float]
+) -> Array:
     """denoise(z, t) gives clean leads. noise: (batch, leads, n) for the start and for each step but the last."""
-    u = dct(noise[0])
-    n = u.shape[-1]
+    u: Array = dct(noise[0])
+    n, xp = u.shape[-1], functions_of(u)
     clean = u
     for number, (now, after) in enumerate(pairwise(times)):
-        t, s = (torch.full((u.shape[0],), time, device=u.device) for time in (now, after))
+        t, s = time_like(u, now), time_like(u, after)
         clean = dct(denoise(idct(u), t))
         if number == len(times) - 2:
             break
@@ -30,8 +28,8 @@ def ancestral(
             process.sigma(s) ** 2,
         )
         ratio = alpha_t / alpha_s
-        var_step = (var_t - ratio**2 * var_s).clamp(min=1e-8)
-        variance = 1 / (1 / var_s.clamp(min=1e-8) + ratio**2 / var_step)
-        mean = variance * (ratio / var_step * u + alpha_s / var_s.clamp(min=1e-8) * clean)
-        u = mean + variance.sqrt() * dct(noise[number + 1])
+        var_step = (var_t - ratio**2 * var_s).clip(1e-8)
+        variance = 1 / (1 / var_s.clip(1e-8) + ratio**2 / var_step)
+        mean = variance * (ratio / var_step * u + alpha_s / var_s.clip(1e-8) * clean)
+        u = mean + xp.sqrt(variance) * dct(noise[number + 1])
     return idct(clean)

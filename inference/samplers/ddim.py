@@ -3,22 +3,20 @@
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import torch
-from torch import Tensor
-
-from inference.diffusion import Process, dct, idct
+from inference.arrays import Array
+from inference.diffusion import Process, dct, idct, time_like
 
 __all__ = ["ddim"]
 
 
 def ddim(
-    denoise: Callable[[Tensor, Tensor], Tensor], process: Process, noise: Sequence[Tensor], times: Sequence[float]
-) -> Tensor:
+    denoise: Callable[[Array, Array], Array], process: Process, noise: Sequence[Array], times: Sequence[float]
+) -> Array:
     """denoise(z, t) gives clean leads. noise[0]: (batch, leads, n), the start. Returns the last estimate."""
     u = dct(noise[0])
     clean = u
     for now, after in pairwise(times):
-        t, s = (torch.full((u.shape[0],), time, device=u.device) for time in (now, after))
+        t, s = time_like(u, now), time_like(u, after)
         clean = dct(denoise(idct(u), t))
         n = u.shape[-1]
         residue = (u - process.alpha(t, n) * clean) / process.sigma(t)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inference.beat_head import BeatHead, beat_features, normalise
+from inference.beat_head import beat_features, normalise
+from inference.beat_network import BeatHead
 from inference.datasets.prepared import PreparedRecord
 from inference.training.loop import LoopSettings, run_loop
 from stream.messages import GRID_FS_HZ

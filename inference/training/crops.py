@@ -10,8 +10,8 @@ import numpy as np
 
 from inference.beat_head import normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
+from inference.crop import BEAT_SAMPLES, CROP, HOP, KNOTS
 from inference.datasets.prepared import PreparedRecord
-from inference.denoiser import BEAT_SAMPLES, CROP, HOP, KNOTS
 from stream.conditioning import SHAPE_SIZE
 from stream.messages import GRID_FS_HZ
 

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from bleak import BleakScanner
+from bleak import BleakAdapter, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakError
 
 from ingest.devices.driver import Advert, Driver
-from ingest.devices.registry import driver_for
+from ingest.devices.registry import DRIVERS, driver_for
 from ingest.errors import NoBluetooth
 
 __all__ = ["Scanner", "Seen", "Target", "scan"]
@@ -22,17 +22,18 @@ __all__ = ["Scanner", "Seen", "Target", "scan"]
 log = logging.getLogger(__name__)
 _ROUND_S = 5.0  # a discovery that found nobody is begun anew: it may belong to a daemon that died
 _RETRY_S, _LOOK_S = 1.0, 0.05
+_UNHEARD_LOOKS = 20
 _CALL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A device that advertises. driver: None when none is known for it."""
+    """A device that advertises, or is connected (then rssi_dbm is None). driver: None when none is known for it."""
 
     device: BLEDevice
     address: str
     name: str | None
-    rssi_dbm: int
+    rssi_dbm: int | None
     driver: Driver | None
 
 
@@ -103,17 +104,34 @@ class Scanner:
         try:
             await asyncio.wait_for(scanner.start(), _CALL_S)
             try:
-                for _ in range(round(_ROUND_S / _LOOK_S)):
+                for look in range(round(_ROUND_S / _LOOK_S)):
                     if self._pauses or not self._waiting:
                         break
+                    if look == _UNHEARD_LOOKS:
+                        await self._ask_for_connected()
                     await asyncio.sleep(_LOOK_S)
             finally:
                 await asyncio.wait_for(scanner.stop(), _CALL_S)
         finally:
             self._idle.set()
 
+    async def _ask_for_connected(self) -> None:
+        """A device that somebody still holds, such as a p2es that was killed, does not advertise."""
+        try:
+            adapter = await BleakAdapter.get(bluez={"adapter": self.adapter} if self.adapter else {})
+            devices = await adapter.get_connected_devices([uuid for one in DRIVERS.values() for uuid in one.services])
+        except NotImplementedError:
+            return
+        for device in devices:
+            props = device.details.get("props", {}) if isinstance(device.details, dict) else {}
+            services = tuple(one.lower() for one in props.get("UUIDs", ()))
+            driver = driver_for(Advert(device.name, services))
+            self._give(Seen(device, device.address, device.name, None, driver))
+
     def _heard(self, device: BLEDevice, advert: AdvertisementData) -> None:
-        seen = _seen(device, advert)
+        self._give(_seen(device, advert))
+
+    def _give(self, seen: Seen) -> None:
         for found, target in self._waiting.items():
             if not found.done() and target.matches(seen):
                 found.set_result(seen)
@@ -141,7 +159,7 @@ async def scan(seconds: float, adapter: str | None = None) -> list[Seen]:
             await asyncio.sleep(seconds)
     except (BleakError, OSError, EOFError) as error:
         raise NoBluetooth(no_bluetooth(error)) from error
-    return sorted(found.values(), key=lambda one: -one.rssi_dbm)
+    return sorted(found.values(), key=lambda one: -(one.rssi_dbm or 0))
 
 
 def no_bluetooth(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ingest.bluetooth.daemon import watch_daemon
 from ingest.bluetooth.link import LINK_ERRORS, Link, open_link
-from ingest.bluetooth.scanner import Scanner, Seen, Target
+from ingest.bluetooth.scanner import Scanner, Target
 from ingest.collector import Collector
 from ingest.devices.driver import DeviceOptions
 from ingest.metrics import CONNECTIONS
@@ -21,7 +21,7 @@ from ingest.metrics import CONNECTIONS
 __all__ = ["Adapter", "Supervisor"]
 
 log = logging.getLogger(__name__)
-_LOOK_S = 0.1
+_LOOK_S, _FRESH_S = 0.1, 20.0
 _STALL_S, _STALL_FRAMES = 3.0, 4
 _FIRST_S, _MOST_S = 0.25, 4.0  # back-off; more would be noticed by a nurse before by us
 _HEALTHY_S = 10.0  # a connection that lasted so long was a good one: the back-off starts anew
@@ -83,10 +83,7 @@ class Supervisor:
         """One round; returns when the connection is over and the back-off has passed."""
         begun_s = self.clock()
         try:
-            self.collector.enter("scanning")
-            seen = await self.adapter.scanner.wait_for(self.target)
-            self.collector.rssi_dbm = seen.rssi_dbm
-            link = await self._connect(seen)
+            link = await self._connect()
         except LINK_ERRORS as error:
             CONNECTIONS.labels(self.collector.driver.name, "failed").inc()
             await self._back_off(_text(error))
@@ -105,11 +102,20 @@ class Supervisor:
                 self._failures = 0
             await self._back_off(why)
 
-    async def _connect(self, seen: Seen) -> Link:
-        async with self.adapter.lock, self.adapter.scanner.paused():
-            self.collector.enter("connecting")
-            on_frame = self.collector.connected()
-            return await open_link(seen, self.collector.driver, on_frame, self.adapter.connect_s)
+    async def _connect(self) -> Link:
+        """Find the device and connect, when it is its turn. Raises one of LINK_ERRORS."""
+        while True:
+            self.collector.enter("scanning")
+            seen = await self.adapter.scanner.wait_for(self.target)
+            heard_s = self.clock()
+            self.collector.rssi_dbm = seen.rssi_dbm
+            async with self.adapter.lock:
+                if self.clock() - heard_s > _FRESH_S:
+                    continue  # BlueZ forgets a device half a minute after it was heard: hear it again
+                async with self.adapter.scanner.paused():
+                    self.collector.enter("connecting")
+                    on_frame = self.collector.connected()
+                    return await open_link(seen, self.collector.driver, on_frame, self.adapter.connect_s)
 
     async def _stream(self, link: Link, stop: asyncio.Event) -> str:
         """Returns why it ended."""

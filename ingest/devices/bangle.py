@@ -6,7 +6,7 @@ libs/misc/hrm_vc31.c; see `ingest.devices.nus` for the lines."""
 from __future__ import annotations
 
 from ingest.devices.driver import PPG, DeviceOptions, Driver, Started, Steps, StreamFormat, Write
-from ingest.devices.nus import RX, TX, LineDecoder
+from ingest.devices.nus import RX, SERVICE, TX, LineDecoder
 
 __all__ = ["DRIVER", "start_script", "stop_script"]
 
@@ -66,6 +66,7 @@ DRIVER = Driver(
     name="bangle",
     title="Bangle.js 2",
     matches=lambda advert: (advert.name or "").startswith("Bangle.js"),
+    services=(SERVICE,),
     notify=(TX,),
     main=TX,
     decoder=LineDecoder,

@@ -81,6 +81,7 @@ DRIVER = Driver(
     name="berrymed",
     title="BerryMed BM1000 finger oximeter (BCI 1.2)",
     matches=_matches,
+    services=(SERVICE,),
     notify=(DATA,),
     main=DATA,
     decoder=BciDecoder,

@@ -115,8 +115,8 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Ask: write to a characteristic, with response where it has one. answered_by: the characteristic whose next notification is the
-    answer; without one the answer is empty."""
+    """Ask: write to a characteristic, with response where it has one. answered_by: the characteristic whose next
+    notification is the answer; without one the answer is empty."""
 
     characteristic: str
     data: bytes
@@ -174,14 +174,16 @@ class StreamFormat:
 class Driver:
     """One kind of device.
 
-    matches: whether an advertising device is of this kind. notify: characteristics to subscribe to, in this order, all
-    before `start`; a device that lacks one of `optional` is still used. main: the characteristic that a notification
-    without a name is of. frame_s: usual time between notifications. min_mtu: ATT MTU below which frames are cut.
-    pulse_delay_s: from R peak to pulse where it is usually worn, a prior, None for the bedside monitors' (0.56 s)."""
+    matches: whether an advertising device is of this kind. services: by which it is known once connected. notify:
+    characteristics to subscribe to, in this order, all before `start`; a device that lacks one of `optional` is still
+    used. main: the characteristic that a notification without a name is of. frame_s: usual time between notifications.
+    min_mtu: ATT MTU below which frames are cut. pulse_delay_s: from R peak to pulse where it is usually worn, a prior,
+    None for the bedside monitors' (0.56 s)."""
 
     name: str
     title: str
     matches: Callable[[Advert], bool]
+    services: tuple[str, ...]
     notify: tuple[str, ...]
     main: str
     decoder: Callable[[], Decoder]

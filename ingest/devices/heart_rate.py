@@ -44,6 +44,7 @@ DRIVER = Driver(
     name="heart_rate",
     title="Heart rate strap or armband (Bluetooth Heart Rate Service)",
     matches=lambda advert: SERVICE in advert.services,
+    services=(SERVICE,),
     notify=(MEASUREMENT, BATTERY_LEVEL),
     main=MEASUREMENT,
     decoder=lambda: ByCharacteristic({MEASUREMENT: parse_measurement, BATTERY_LEVEL: parse_battery}),

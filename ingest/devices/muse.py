@@ -78,6 +78,7 @@ DRIVER = Driver(
     name="muse",
     title="Muse 2, Muse S",
     matches=_matches,
+    services=(SERVICE,),
     notify=tuple(CHANNEL_OF),
     main=next(iter(CHANNEL_OF)),
     decoder=_decoder,

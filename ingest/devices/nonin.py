@@ -60,6 +60,7 @@ DRIVER = Driver(
     name="nonin",
     title="Nonin 3150 BLE, 3230",
     matches=_matches,
+    services=(SERVICE,),
     notify=(WAVEFORM, OXIMETRY, BATTERY_LEVEL),
     main=WAVEFORM,
     decoder=lambda: ByCharacteristic(

@@ -147,6 +147,7 @@ DRIVER = Driver(
     name="nus",
     title="Board that prints its samples (Nordic UART)",
     matches=lambda advert: SERVICE in advert.services,
+    services=(SERVICE,),
     notify=(TX,),
     main=TX,
     decoder=LineDecoder,

@@ -81,6 +81,7 @@ DRIVER = Driver(
     name="openearable",
     title="OpenEarable 2.0",
     matches=_matches,
+    services=(SERVICE,),
     notify=(DATA, BATTERY_LEVEL),
     main=DATA,
     decoder=lambda: ByCharacteristic({DATA: parse_sensor, BATTERY_LEVEL: parse_battery}),

@@ -64,6 +64,7 @@ DRIVER = Driver(
     name="plx",
     title="Pulse oximeter (Bluetooth Pulse Oximeter Service, numbers only)",
     matches=lambda advert: SERVICE in advert.services,
+    services=(SERVICE,),
     notify=(CONTINUOUS, SPOT_CHECK, BATTERY_LEVEL),
     main=CONTINUOUS,
     decoder=lambda: ByCharacteristic(

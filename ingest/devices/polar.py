@@ -111,6 +111,7 @@ DRIVER = Driver(
     name="polar",
     title="Polar Verity Sense, OH1, 360, Loop",
     matches=_matches,
+    services=(SERVICE,),
     notify=(CONTROL, DATA, MEASUREMENT, BATTERY_LEVEL),
     main=DATA,
     decoder=_Decoder,

@@ -26,7 +26,7 @@ def read(path: Path, channel: str | None = None, fs_hz: float | None = None) -> 
         facts = json.loads((folder / "session.json").read_text())
         if "fs_hz" not in facts:
             raise BadRecording(f"{folder}: the session holds no PPG (none was received)")
-        ppg = wfdb_format.read(folder / "ppg", channel, fs_hz)
+        ppg = wfdb_format.read(folder / "ppg", channel or facts.get("channel"), fs_hz)
         return replace(
             ppg,
             name=str(facts["patient"]),

@@ -58,6 +58,8 @@ class PpgChunk:
     `polarity` is +1 when a beat raises the value (bedside pleth), -1 when it lowers it (raw light).
     `pulse_delay_s` is the device's own R-to-pulse delay, None for the default prior.
     `end` marks the end of the session; such a chunk has no samples and t0_ns = end of the last one.
+    `device_clock_offset_ns` is UTC minus device time, `clock_drift_ppm` how much longer a device second is than ours
+    (version 1 had none), `clock_residual_ns` how much later than the earliest possible the samples came.
     """
 
     device: str
@@ -80,6 +82,7 @@ class PpgChunk:
     shift_ns: int
     end: bool
     samples: np.ndarray = array("<i4", "channels")
+    clock_drift_ppm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -137,6 +137,7 @@ def scripted(*items):
         name="scripted",
         title="",
         matches=lambda advert: False,
+        services=(),
         notify=("a",),
         main="a",
         decoder=lambda: Scripted(items),

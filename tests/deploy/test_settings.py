@@ -1,9 +1,11 @@
 """Settings: later wins, unknown is refused with the nearest, the listing is a valid file."""
 
+from pathlib import Path
+
 import pytest
 
 from deploy.errors import BadSettings
-from deploy.settings import Settings, alert_settings, as_toml, known_people, read_settings
+from deploy.settings import Settings, alert_settings, as_toml, calibration_files, known_people, read_settings
 from stream.messages import Demographics
 
 
@@ -25,6 +27,8 @@ def test_defaults_file_environment_flags_in_this_order(tmp_path):
         ({"infer.engine.calls": "0"}, "at least 1"),
         ({"infer.backlog": "some"}, "keep or freshest"),
         ({"infer.engine.device": "tpu"}, "auto, cpu or cuda"),
+        ({"infer.engine.runtime": "tensorrt"}, "torch or onnx"),
+        ({"infer.engine.runtime": "onnx", "infer.engine.device": "cuda"}, "cuda is torch's"),
         ({"infer.engine.sampler": "x"}, "ancestral, ddim or dpmpp_2m"),
         ({"patients.p.sex": "x"}, "F or M"),
         ({"patients.p.limits.heart_rate_low": "130"}, "not below"),
@@ -71,3 +75,14 @@ def test_patients_have_facts_and_limits_of_their_own():
     limits = alert_settings(settings)
     assert limits.patients["b"].pause_s == 3.0
     assert limits.patients["b"].heart_rate_high == 110.0
+
+
+def test_a_patients_calibration_is_a_file_of_the_settings(tmp_path):
+    file = tmp_path / "p2es.toml"
+    file.write_text('[patients.a]\ncalibration = "cal/a.json"\n[patients.b]\nage_years = 3\n')
+    settings = read_settings(file, {})
+    assert calibration_files(settings) == {"a": Path("cal/a.json")}
+    file.write_text(as_toml(settings))
+    assert read_settings(file, {}) == settings
+    with pytest.raises(BadSettings, match=r"did you mean patients\.a\.calibration"):
+        read_settings(None, {}, {"patients.a.calibraton": "x"})

@@ -15,6 +15,36 @@ def test_dct_is_scipys_and_inverts():
     torch.testing.assert_close(idct(dct(x)), x, atol=1e-5, rtol=0)
 
 
+def test_numpy_and_torch_have_the_same_schedules():
+    process, t = Process(blur=2.0), torch.linspace(0.01, 0.99, 7)
+    for work in (
+        process.logsnr,
+        process.sigma,
+        lambda each: process.alpha(each, 64),
+        lambda each: process.heat(each, 64),
+    ):
+        found = work(t.numpy())
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, work(t).numpy(), rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+@pytest.mark.parametrize("calls", [1, 2, 4])
+def test_a_sampler_gives_numpy_what_it_gives_torch(name, calls):
+    process, n = Process(blur=2.0), 128
+    rng = np.random.default_rng(0)
+    noise = [rng.normal(size=(3, 8, n)).astype(np.float32) for _ in range(calls)]
+
+    def denoise(z, t):
+        return 0.5 * z / (1 + z**2) + t[:, None, None]
+
+    found = SAMPLERS[name](denoise, process, noise, process.grid(calls))
+    wanted = SAMPLERS[name](denoise, process, [torch.from_numpy(one) for one in noise], process.grid(calls))
+    assert isinstance(found, np.ndarray)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted.numpy(), atol=2e-5)
+
+
 def test_diffuse_has_the_stated_moments():
     process, n = Process(blur=2.0), 256
     t = torch.full((400,), 0.6)

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.settings import WorkerSettings
-from inference.worker import problem_of, skipped, stale
+from inference.engine import Engine
+from inference.settings import EngineSettings, WorkerSettings
+from inference.worker import _infer, problem_of, skipped, stale
 from stream.messages import ABSTAINED_UV, Demographics, PpgSegment
+from tests.inference.personal_cases import calibration
 
 GOOD = PpgSegment(
     "p", "d", "s", 2_000_000_000, 128, 640, 896, 256, 384, 72, 1.0, (), Demographics(), 0, 50_000_000_000, False,
@@ -55,3 +57,13 @@ def test_a_skipped_window_says_so_in_the_data():
     assert [gap.reason for gap in one.abstained] == ["skipped: the worker was behind"]
     assert one.abstained[0].stop_ns - one.abstained[0].start_ns == 2_000_000_000
     assert not len(one.beats_ns)
+
+
+def test_a_window_of_a_calibrated_patient_bears_the_calibration_even_when_skipped():
+    one = calibration({"II": 1.0})
+    engine = Engine.load(EngineSettings(batch=2)).calibrated({"p": one})
+    late = replace(GOOD, closed_ns=0)
+    now = replace(GOOD, closed_ns=2**62)
+    results = _infer(engine, [late, now, replace(now, patient="q")], WorkerSettings(backlog="freshest"))
+    assert [each.steps for each in results] == [0, 2, 2]
+    assert [each.model_id.partition("+")[2] for each in results] == [f"cal:{one.sha256[:8]}"] * 2 + [""]

@@ -58,6 +58,7 @@ class Servers:
             kafka=replace(settings.kafka, bootstrap=self.kafka.bootstrap, partitions=4),
             influx=replace(settings.influx, url=self.to_influx.url, retention_h=0.0, timeout_s=2.0),
             record=replace(settings.record, folder=folder / "recordings"),
+            collect=replace(settings.collect, folder=folder / "recordings", spool_folder=folder / "spool"),
         )
         if secured is not None:
             kafka = replace(

@@ -1,6 +1,8 @@
 """The whole chain as its users start it: the demo's record is generate's, whatever the speed, twice the same."""
 
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -96,6 +98,46 @@ def test_the_page_is_served_a_taken_port_is_answered_and_ctrl_c_leaves_nothing_b
     running.send_signal(signal.SIGINT)
     assert running.wait(30) == 0
     assert not subprocess.run(["ps", "-o", "pid=", "-p", ",".join(children)], capture_output=True, text=True).stdout
+
+
+@pytest.mark.skipif(
+    shutil.which("dbus-daemon") is None and not os.environ.get("CI"), reason="dbus-daemon is missing (package dbus)"
+)
+def test_a_simulated_wearable_reaches_the_record_and_its_bluetooth_may_be_killed(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = subprocess.Popen(
+        [*P2ES, "demo", "--wearable", "--no-browser", "--port", str(port), "-o", str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        leads = wait_for(lambda: list(tmp_path.glob("recordings/wearable/*/leads.dat")), 60)
+        serving = subprocess.run(["pgrep", "-f", f"serve --world {tmp_path}"], capture_output=True, text=True)
+        subprocess.run(["kill", "-9", *serving.stdout.split()], check=True)
+        before = leads[0].stat().st_size
+        wait_for(lambda: leads[0].stat().st_size > before + 24 * 128 * 10, 60)
+    finally:
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=40)
+    assert running.returncode == 0, said
+    session = leads[0].parent
+    assert {"ppg.dat", "leads.dat", "motion.dat", "numbers.jsonl", "raw.jsonl", "session.json"} <= {
+        one.name for one in session.iterdir()
+    }
+    values = np.fromfile(leads[0], "<i2").reshape(-1, 12)
+    assert (values[:, 1] != -32_768).mean() > 0.5
+    facts = [json.loads(line) for line in (session / "segments.jsonl").read_text().splitlines()]
+    rates = [one["heart_rate_bpm"] for one in facts if one["heart_rate_bpm"]]
+    assert 45 < np.median(rates) < 80  # the person rested, about 60 to the sensor's own count
+
+
+def wait_for(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return found
 
 
 def test_bad_input_is_one_line_and_starts_nothing(tmp_path):

@@ -19,7 +19,7 @@ from sinks.grafana.dashboards import dashboards, flux_of
 from stream.messages import GRID_STEP_NS
 from tests.integration.real_servers import STAGES, demo_recording, real_servers, replay, stages, truth
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("servers")]
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +211,7 @@ def test_garbage_is_set_aside_and_can_be_sent_again(servers, chain):
 
 def test_what_is_wrong_is_one_line_from_the_doctor_and_from_the_process(servers, tmp_path):
     well = servers.run("doctor")
-    assert well.count("ok  ") == 5
+    assert well.count("ok  ") == 6
     bad = tmp_path / "token"
     bad.write_text("nonsense")
     cases = {
@@ -220,6 +220,11 @@ def test_what_is_wrong_is_one_line_from_the_doctor_and_from_the_process(servers,
         "no Kafka broker at 127.0.0.1:9": ("kafka", {"bootstrap": "127.0.0.1:9", "patience_s": 1.0}, ("infer",)),
         "has 4 partitions and kafka.partitions is 5": ("kafka", {"partitions": 5}, ("infer",)),
         "cannot be written": ("record", {"folder": Path("/proc/nowhere")}, ("record",)),
+        "spool /proc/nowhere cannot be used": (
+            "collect",
+            {"spool_folder": Path("/proc/nowhere")},
+            ("collect", "--device", "x", "--patient", "p", "--driver", "polar"),
+        ),
     }
     usual = servers.file
     try:

@@ -14,7 +14,7 @@ from ingest.session import session_id, start_ns
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS
 from tests.integration.real_servers import demo_recording, real_servers, replay, stages, truth
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("servers")]
 PASSWORD = "P2ES_KAFKA__SASL_PASSWORD"  # the variable; the word itself is made for each run
 
 
@@ -33,7 +33,7 @@ def servers(tmp_path_factory, secured):
 
 def test_the_doctor_finds_all_well(servers, secured):
     said = servers.run("doctor")
-    assert said.count("ok  ") == 5
+    assert said.count("ok  ") == 6
     assert f"ok   broker and topics: {secured.bootstrap}, every topic with 4 partitions" in said
 
 

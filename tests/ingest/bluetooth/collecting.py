@@ -54,7 +54,7 @@ class Ward:
         self._tasks.append(asyncio.create_task(supervisor.run(self.stop)))
         return collector
 
-    async def until(self, condition, seconds=10.0):
+    async def until(self, condition, seconds=30.0):
         """Wait; fails with what the devices say of themselves."""
         deadline = asyncio.get_running_loop().time() + seconds
         while not condition():
@@ -64,7 +64,7 @@ class Ward:
             assert asyncio.get_running_loop().time() < deadline, said
             await asyncio.sleep(0.02)
 
-    async def streaming(self, collector, seconds=10.0):
+    async def streaming(self, collector, seconds=30.0):
         """Until it streams and new samples come."""
         before = collector.pipeline.last_sample_ns
         await self.until(
@@ -86,10 +86,10 @@ class Ward:
         return np.concatenate(times), np.concatenate([one.samples for one in chunks]).astype(np.int64)
 
 
-def missing_and_wrong(ward, collector, player):
+def missing_and_wrong(ward, collector, player, truth=None):
     """How many of the samples that were sent did not come, and whether what came is an ordered part of them."""
     times, values = ward.samples(collector)
-    truth = player.truth("ppg")
+    truth = truth or player.truth("ppg")
     order = np.searchsorted(truth.true_ns, times - NEAR_NS)
     found, at = 0, 0
     for time, row, near in zip(times, values, order, strict=True):

@@ -14,8 +14,9 @@ from bleak import BleakClient
 from bleak.exc import BleakError
 
 from deploy.errors import BadSettings
-from deploy.lookalike.bus import NoPrivateBus, PrivateBus, die_with_parent
+from deploy.lookalike.bus import NoPrivateBus, PrivateBus
 from deploy.lookalike.serve import main, make_device, read_world
+from deploy.orphans import die_with_parent
 from deploy.wearable.verity import EPOCH_NS
 from tests.ingest.bluetooth.listening import Heard, find, settled, until
 

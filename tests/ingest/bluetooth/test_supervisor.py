@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from deploy.lookalike.peripheral import ConnectFault
-from stream.kafka import PPG_CHUNKS
+from deploy.lookalike.player import Truth
+from stream.kafka import NUMERICS, PPG_CHUNKS
 from tests.ingest.bluetooth.collecting import NEAR_NS, Ward, missing_and_wrong
+from tests.simulators.catalogue import SIMULATORS
 
 pytestmark = pytest.mark.integration
 
@@ -21,7 +23,21 @@ async def ward(world) -> AsyncIterator[Ward]:
     await made.end()
 
 
-async def test_every_sample_comes_once_bit_identical_at_its_time(ward, world, verity):
+async def test_a_real_recording_comes_out_bit_identical_however_it_was_packed(ward, world, verity):
+    bands = [
+        world.add(verity(ppm=40, block=block, name=f"Polar Sense {n}")) for n, block in enumerate((None, 1, 10, 41))
+    ]
+    watched = [ward.watch(band.peripheral.address) for band in bands]
+    await asyncio.gather(*(ward.streaming(one) for one in watched))
+    await asyncio.sleep(5)
+    await ward.end()
+    for band, one in zip(bands, watched, strict=True):
+        assert missing_and_wrong(ward, one, band) == 0
+        assert one.pipeline.gaps == []
+        assert one.pipeline.fs_hz == pytest.approx(54.75, rel=1e-3)
+
+
+async def test_a_session_ends_with_its_marker_and_the_battery_is_known(ward, world, verity):
     band = world.add(verity(ppm=40))
     one = ward.watch(band.peripheral.address)
     await ward.streaming(one)
@@ -166,3 +182,35 @@ async def test_the_state_is_published_every_second_from_the_start(ward, world, v
     assert last.fs_hz == pytest.approx(54.75, rel=0.01)
     await ward.end()
     assert ward.outbox.statuses[-1].ended
+
+
+def truth_of(player, driver):
+    """Muse's lights come in notifications of their own: what was sent of all three."""
+    if driver != "muse":
+        return player.truth("ppg")
+    lights = [player.truth(name) for name in ("ir", "red", "ambient")]
+    n = min(len(one.true_ns) for one in lights)
+    return Truth(np.concatenate([one.values[:n] for one in lights], axis=1), lights[0].true_ns[:n])
+
+
+async def test_every_driver_streams_its_device_through_the_same_road(ward, world):
+    players, watched = {}, {}
+    for name, make in SIMULATORS.items():
+        players[name] = world.add(make(world.now_ns(), ppm=30.0))
+        watched[name] = ward.watch(players[name].peripheral.address, driver=name)
+    waves = {name: one for name, one in watched.items() if "ppg" in one.driver.streams}
+    await ward.until(lambda: all(one.pipeline.last_sample_ns for one in watched.values()), 30)
+    await ward.end()
+    for name, one in waves.items():
+        truth = truth_of(players[name], name)
+        held = len(one.driver.streams["ppg"].channels) * 24  # of Muse's lights and text lines, some wait for the rest
+        assert (
+            0
+            <= missing_and_wrong(ward, one, players[name], truth)
+            <= (held if name in ("muse", "nus", "bangle", "berrymed") else 0)
+        ), name
+        assert one.pipeline.bad_frames == 0, (name, one.pipeline.last_error)
+        assert one.pipeline.fs_hz == pytest.approx(one.driver.streams["ppg"].fs_hz, rel=0.05), name
+    for name in ("plx", "heart_rate"):
+        (first, *_) = ward.outbox.of(NUMERICS, watched[name].identity.device)
+        assert first.heart_rate_bpm == pytest.approx(72, abs=30)

@@ -14,8 +14,8 @@ import numpy as np
 import psutil
 import pytest
 
-from deploy.lookalike.bus import die_with_parent
 from deploy.lookalike.peripheral import ConnectFault
+from deploy.orphans import die_with_parent
 from deploy.wearable.light import pulse_light
 from tests.ingest.bluetooth.collecting import NEAR_NS, Ward, missing_and_wrong
 
