@@ -9,7 +9,7 @@ import pytest
 from inference.engine import Engine
 from inference.errors import DataMissing
 from inference.evaluation.beats_only import BeatsOnly
-from inference.evaluation.heard import by_ecg, by_model, by_pulse, views_of
+from inference.evaluation.heard import NEARLY, by_ecg, by_model, by_pulse, views_of
 from inference.evaluation.pulseless import FS_HZ, KINDS
 from inference.evaluation.rhythm_report import write_rhythm
 from inference.evaluation.rhythm_run import alarm_label, judge_rhythm
@@ -106,8 +106,9 @@ def test_one_recording_seen_three_ways(monitors, engine):
     segments = windows_of(entry)
     said, pulse = by_model(engine, segments), by_pulse(segments, 0.5)
     truth = by_ecg(prepare(entry), views_of(segments))
-    same = [one.findings == other.findings for one, other in zip(pulse.hops, truth.hops, strict=True) if other.answered]
-    assert np.mean(same) > 0.9
+    pairs = [pair for pair in zip(pulse.hops, truth.hops, strict=True) if pair[1].answered]
+    assert np.mean([one.findings <= other.findings and len(one.findings) for one, other in pairs]) > 0.9
+    assert any(NEARLY + SINUS_LIKE in other.findings for _, other in pairs)
     assert [one.until_s for one in said.hops] == [one.until_s for one in truth.hops]
     assert len(said.beats_s) == len(said.intervals_s)
     assert abs(len(pulse.beats_s) - len(truth.beats_s)) < 5
