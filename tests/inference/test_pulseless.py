@@ -57,9 +57,9 @@ def test_beats_are_counted_by_trial():
 def test_real_motion_is_cut_from_after_the_rest():
     ramp = np.arange(60 * 125) / 125 * np.ones((3, 1))
     make = from_motion([Treadmill("01", "01", ramp[:2], ramp[0], ramp, np.zeros(1))])
-    cut = make(np.random.default_rng(0)) / 1000
-    assert len(cut) == SECONDS * 125
-    assert cut[0] >= 30
+    cuts = [make(np.random.default_rng(seed)) / 1000 for seed in range(20)]
+    assert {len(cut) for cut in cuts} == {SECONDS * 125}
+    assert 30 <= min(cut[0] for cut in cuts) < 40
 
 
 def test_shares_have_wilsons_interval():
