@@ -2,6 +2,7 @@
 
 Skipped by name where the servers can be neither found nor built; with CI set that is a failure."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -24,7 +25,8 @@ from inference.engine import Engine
 from inference.settings import EngineSettings
 from ingest.recordings import first_seconds, read_recording
 from ingest.session import start_ns
-from stream.messages import GRID_STEP_NS, LEADS
+from stream.kafka import PPG_CHUNKS, read_all
+from stream.messages import GRID_STEP_NS, LEADS, PpgChunk, decode
 from tests.integration.proxy import Proxy
 
 __all__ = ["SECONDS", "STAGES", "Servers", "demo_recording", "generated", "real_servers", "replay", "stages", "truth"]
@@ -104,6 +106,18 @@ class Servers:
         found = {round(row["_time"].timestamp() * 128) * GRID_STEP_NS: [row[lead] for lead in LEADS] for row in rows}
         assert len(found) == len(rows)
         return found
+
+    def messages(self, topic, kind, patient):
+        """What lies on the broker of a patient."""
+        found = [decode(raw.value, kind) for raw in asyncio.run(read_all(self.settings.kafka, topic))]
+        return [one for one in found if one.patient == patient]
+
+    def arriving(self, patient, sessions=1, seconds=90):
+        """Returns when chunks of so many sessions lie on the broker: what is broken now is broken under way."""
+        deadline = time.monotonic() + seconds
+        while len({one.session for one in self.messages(PPG_CHUNKS, PpgChunk, patient)}) < sessions:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
     def everything(self, patient):
         rows = self.query(f'from(bucket: "ecg_raw") |> range(start: 0) |> filter(fn: (r) => r.patient == "{patient}")')

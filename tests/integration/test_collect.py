@@ -1,6 +1,5 @@
 """`p2es scan`, `record`, `redecode` and `collect` as their users run them, on simulated Bluetooth."""
 
-import asyncio
 import json
 import os
 import shutil
@@ -13,8 +12,8 @@ import pytest
 
 from deploy.redecode import redecode
 from ingest.recordings import read_recording
-from stream.kafka import ALERTS, DEVICE_STATUS, PPG_CHUNKS, read_all
-from stream.messages import Alert, DeviceStatus, PpgChunk, decode
+from stream.kafka import ALERTS, DEVICE_STATUS, PPG_CHUNKS
+from stream.messages import Alert, DeviceStatus, PpgChunk
 from tests.integration.bluetooth import ADDRESS, NAME, room
 from tests.integration.real_servers import real_servers
 
@@ -93,26 +92,16 @@ def servers(tmp_path_factory):
         yield one
 
 
-def messages(servers, topic, kind, patient):
-    found = [decode(raw.value, kind) for raw in asyncio.run(read_all(servers.settings.kafka, topic))]
-    return [one for one in found if one.patient == patient]
-
-
 def collecting(ward, servers, patient, *more):
     words = ["--settings", str(servers.file), "--set", f"collect.spool_folder={ward.folder / 'spool'}"]
     words += ["--set", f"collect.folder={ward.folder / 'raw'}", *more]
     return ward.start(*words, "collect", "--plain", "--device", ADDRESS, "--patient", patient)
 
 
-def arriving(servers, patient, sessions=1):
-    """Until chunks of so many sessions lie on the broker."""
-    wait_until(lambda: len({one.session for one in messages(servers, PPG_CHUNKS, PpgChunk, patient)}) >= sessions, 60)
-
-
 def test_a_broker_that_is_away_costs_time_and_nothing_else(ward, servers):
     running = collecting(ward, servers, "away")
     try:
-        arriving(servers, "away")
+        servers.arriving("away")
         servers.kafka.stop(signal.SIGKILL)
         time.sleep(AWAY_S)
         assert list((ward.folder / "spool").glob("*.spool"))
@@ -122,13 +111,13 @@ def test_a_broker_that_is_away_costs_time_and_nothing_else(ward, servers):
     finally:
         running.terminate()
     assert running.wait(20) == 0
-    chunks = messages(servers, PPG_CHUNKS, PpgChunk, "away")
+    chunks = servers.messages(PPG_CHUNKS, PpgChunk, "away")
     assert [one.seq for one in chunks] == list(range(len(chunks)))  # in order, none missing, none twice
     assert chunks[-1].end
     samples = np.concatenate([one.samples for one in chunks])
     assert len(samples) > 54 * (AWAY_S + 5)
     assert ward.holes(samples).tolist() == []
-    assert messages(servers, DEVICE_STATUS, DeviceStatus, "away")[-1].ended
+    assert servers.messages(DEVICE_STATUS, DeviceStatus, "away")[-1].ended
 
 
 def test_a_spool_that_is_full_loses_the_oldest_and_says_so(ward, servers):
@@ -136,7 +125,7 @@ def test_a_spool_that_is_full_loses_the_oldest_and_says_so(ward, servers):
     # room for about five seconds
     running = collecting(ward, servers, "full", "--set", "collect.spool_mb=0.012")
     try:
-        arriving(servers, "full")
+        servers.arriving("full")
         servers.kafka.stop(signal.SIGKILL)
         time.sleep(14)
         servers.kafka.start()
@@ -147,21 +136,21 @@ def test_a_spool_that_is_full_loses_the_oldest_and_says_so(ward, servers):
         assert running.wait(20) == 0
         alerting.terminate()
         assert alerting.wait(20) == 0
-    chunks = messages(servers, PPG_CHUNKS, PpgChunk, "full")
+    chunks = servers.messages(PPG_CHUNKS, PpgChunk, "full")
     numbers = [one.seq for one in chunks]
     assert numbers == sorted(set(numbers))
     holes = np.flatnonzero(np.diff(numbers) != 1)
     assert len(holes) == 1  # the oldest of what waited, and nothing else
     lost = numbers[-1] + 1 - len(numbers)
-    dropped = messages(servers, DEVICE_STATUS, DeviceStatus, "full")[-1].drops
+    dropped = servers.messages(DEVICE_STATUS, DeviceStatus, "full")[-1].drops
     assert 0 < lost <= dropped  # motion and heart rate are counted too
-    raised = [one for one in messages(servers, ALERTS, Alert, "full") if one.rule == "samples_dropped"]
+    raised = [one for one in servers.messages(ALERTS, Alert, "full") if one.rule == "samples_dropped"]
     assert raised[0].state == "raised"
 
 
 def test_a_killed_collector_leaves_whole_raw_frames_and_the_next_sends_what_was_kept(ward, servers):
     running = collecting(ward, servers, "killed")
-    arriving(servers, "killed")
+    servers.arriving("killed")
     servers.kafka.stop(signal.SIGKILL)
     time.sleep(6)
     running.kill()
@@ -173,11 +162,11 @@ def test_a_killed_collector_leaves_whole_raw_frames_and_the_next_sends_what_was_
     assert json.loads(raw.read_text().splitlines()[0])["identity"]["patient"] == "killed"
     second = collecting(ward, servers, "killed")
     try:
-        arriving(servers, "killed", sessions=2)  # it finds the device that the dead one still holds
+        servers.arriving("killed", sessions=2)  # it finds the device that the dead one still holds
     finally:
         second.terminate()
     assert second.wait(20) == 0
-    found = messages(servers, PPG_CHUNKS, PpgChunk, "killed")
+    found = servers.messages(PPG_CHUNKS, PpgChunk, "killed")
     first = [one for one in found if one.session == found[0].session]
     assert [one.seq for one in first] == list(range(len(first)))
     assert len(first) >= 4 * 6  # what was measured while the broker was away is there too

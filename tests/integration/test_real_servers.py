@@ -79,7 +79,7 @@ def test_a_server_that_is_away_costs_time_and_nothing_else(servers, chain, tmp_p
     patient = f"away-{server}"
     wanted = truth(tmp_path, patient)
     sending = replay(servers, patient, "6")
-    time.sleep(4)
+    servers.arriving(patient)
     one = getattr(servers, server)
     one.stop(signal.SIGKILL)
     time.sleep(20)
@@ -112,7 +112,7 @@ def test_a_bad_network_costs_time_and_nothing_else(servers, chain, tmp_path, how
 def test_a_database_that_says_503_for_20_s_costs_time_and_nothing_else(servers, chain, tmp_path):
     wanted = truth(tmp_path, "busy")
     sending = replay(servers, "busy", "6")
-    time.sleep(4)
+    servers.arriving("busy")
     servers.to_influx.is_busy = True
     try:
         time.sleep(20)
