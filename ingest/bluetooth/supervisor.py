@@ -50,7 +50,7 @@ class Adapter:
 
 @dataclass(slots=True)
 class Supervisor:
-    """One device. found: called with what was seen of it before each connection."""
+    """One device, found by `target` and read by `collector`."""
 
     target: Target
     collector: Collector
