@@ -95,7 +95,7 @@ class Engine:
             part = crops[at : at + self.settings.batch]
             generated, band = self._generate(windows, part)
             for crop, *made in zip(part, generated, band, strict=False):
-                mv, limits = self._with_own_beats(windows[crop.segment], crop, *made)
+                mv, limits = self._with_known_beats(windows[crop.segment], crop, *made)
                 inside = slice(crop.start - crop.first, crop.stop - crop.first)
                 begin = windows[crop.segment].segment.owned_start
                 where = slice(crop.start - begin, crop.stop - begin)
@@ -160,14 +160,18 @@ class Engine:
         own = self._own.get(segment.patient)
         return replace(segment, delay_samples=own.delay_samples) if own else segment
 
-    def _with_own_beats(
+    def _with_known_beats(
         self, window: _Window, crop: _Crop, mv: np.ndarray, band: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        own = self._own.get(window.segment.patient)
+        patient, peaks = window.segment.patient, window.beats.index
+        if patient not in self._codes:  # nobody's own beat
+            drawn = self.networks.typical.draw(mv, self.settings.typical_share, peaks, crop.first)
+            band, mv = band + drawn[1] - mv[1], drawn
+        own = self._own.get(patient)
         if own is None:
             return mv, band
-        leads = own.leads(mv, window.beats.index, crop.first)
-        return leads, own.band(band, leads[1] - mv[1], window.beats.index, crop.first)
+        leads = own.leads(mv, peaks, crop.first)
+        return leads, own.band(band, leads[1] - mv[1], peaks, crop.first)
 
     def _result(self, window: _Window, leads_uv: np.ndarray, band_uv: np.ndarray) -> EcgSegment:
         segment, beats = window.segment, window.beats

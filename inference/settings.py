@@ -12,9 +12,10 @@ __all__ = ["EngineSettings", "WorkerSettings"]
 class EngineSettings:
     """runtime: torch, or onnx (onnxruntime, on the CPU, from a folder of p2es export-onnx). weights: folder, None for
     the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler. temperature: factor on the
-    sampler's noise; at 1 beats of one person differ more than in a real ECG. batch: fixed batch size. threads: of the
-    runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. These and temperature
-    were chosen on the calibration part (docs/model-card.md)."""
+    sampler's noise; at 1 beats of one person differ more than in a real ECG. typical_share: how far the leads are
+    drawn towards the typical person's beat where nobody's own is known, 0 to 1. batch: fixed batch size. threads: of
+    the runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. These, temperature
+    and typical_share were chosen on the calibration part (docs/model-card.md)."""
 
     runtime: str = "torch"
     weights: Path | None = None
@@ -22,6 +23,7 @@ class EngineSettings:
     sampler: str = "dpmpp_2m"
     calls: int = 2
     temperature: float = 0.4
+    typical_share: float = 0.7
     batch: int = 8
     threads: int = 1
     seed: int = 0

@@ -31,8 +31,8 @@ __all__ = ["DEFAULT_DELAY", "HOP", "LOOKAHEAD_S", "MAX_DELAY_S", "WINDOW", "Devi
 
 WINDOW_S, LOOKAHEAD_S = 10, 3
 WINDOW, HOP, LOOKAHEAD = WINDOW_S * GRID_FS_HZ, HOP_S * GRID_FS_HZ, LOOKAHEAD_S * GRID_FS_HZ
-DEFAULT_DELAY = 72  # samples, 0.5625 s: the bedside monitors of the training data
-MAX_DELAY_S = 0.6  # beyond, the model would look past the window's end
+DEFAULT_DELAY = 72  # samples, 0.5625 s: a bedside monitor of the quicker kind
+MAX_DELAY_S = 1.4  # with the 1.1 s that the beat head looks ahead still inside the lookahead
 _MAX_SAMPLES = 100_000
 _KERNEL_NS = round(KERNEL_HALF_S * 1e9)
 

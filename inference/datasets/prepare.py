@@ -19,7 +19,7 @@ from inference.datasets.reference import Reference, filter_lead, matched, refere
 from stream.conditioning import Stretch, condition, pulse_onsets
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["align", "load_records", "prepare", "pulse_times"]
+__all__ = ["align", "load_records", "prepare", "pulse_times", "read_ppg"]
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,12 @@ def prepare(entry: Entry) -> PreparedRecord:
     index = names.index(entry.ppg)
     stretch = _stretch(signals[:, index], fs, gains[index])
     return _with_ppg(entry, truth, stretch, n)
+
+
+def read_ppg(entry: Entry) -> tuple[np.ndarray, float]:
+    """PPG (m,) as the recording has it, NaN where missing, and its rate in Hz."""
+    signals, names, _, fs = _read(entry.path)
+    return signals[:, names.index(entry.ppg or "")], fs
 
 
 def _read(path: Path) -> tuple[np.ndarray, list[str], list[float], float]:

@@ -62,7 +62,7 @@ def from_true_peaks(engine: Engine, record: PreparedRecord) -> np.ndarray:
         )
         piece = sample[0, :, HALO : HALO + HOP].cpu().numpy() * networks.lead_scale[:, None]
         out[:, start : start + HOP] = piece[:, : record.n - start]
-    return out
+    return networks.typical.draw(out, settings.typical_share, places, 0)
 
 
 def limb_projection(records: Iterable[PreparedRecord]) -> np.ndarray:

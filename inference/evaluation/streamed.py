@@ -13,6 +13,7 @@ from inference.datasets.manifest import Entry
 from inference.errors import DataMissing
 from inference.evaluation.estimate import Estimate, from_segments
 from stream.messages import Demographics, EcgSegment, PpgChunk, PpgSegment
+from stream.monitor_delay import guessed_delay_s
 from stream.windows import DeviceWindows
 
 __all__ = ["Infers", "Streamed", "blank_chunk", "owned_again", "stream_record", "windows_from", "windows_of"]
@@ -58,6 +59,7 @@ def windows_of(
         unit=source.units[at] or "NU",
         offset=-baseline / gain,
         demographics=demographics or entry.demographics,
+        pulse_delay_s=guessed_delay_s(entry.ppg, source.p_signal[:, at], float(source.fs)),
     )
     begin, end = (0, None) if span_s is None else (round(second * source.fs) for second in span_s)
     chunk = replace(chunk, t0_ns=round(begin / chunk.fs_hz * 1e9))

@@ -85,9 +85,8 @@ def _masked(error: Tensor, weight: Tensor, square: bool = True) -> Tensor:
 
 def train_generator(
     records: Sequence[PreparedRecord], out: Path, settings: LoopSettings, config: GeneratorConfig
-) -> tuple[Generator, CropSampler, np.ndarray]:
-    """Train on the train part. Returns the moving average, the sampler (with the population's beat) and the lead scale
-    (8,) in mV."""
+) -> tuple[Generator, np.ndarray]:
+    """Train on the train part. Returns the moving average and the lead scale (8,) in mV."""
     chosen = usable_for_generator(records)
     scale = lead_scale(chosen)
     sampler = CropSampler(chosen, scale)
@@ -104,4 +103,4 @@ def train_generator(
         "generator",
     )
     assert isinstance(trained, Generator)
-    return trained, sampler, scale
+    return trained, scale

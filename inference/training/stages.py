@@ -14,6 +14,8 @@ from inference.generator import GeneratorConfig
 from inference.training.beats import train_beats
 from inference.training.generate import train_generator
 from inference.training.loop import LoopSettings
+from inference.training.monitor_delay import fit_monitor_delay
+from inference.training.typical import typical_beat
 from inference.weights_file import save_weights
 
 __all__ = ["TrainSettings", "train"]
@@ -40,8 +42,11 @@ def train(settings: TrainSettings) -> str:
     entries = read_manifest(settings.data) if settings.data.suffix == ".csv" else open_sets(settings.data)
     records = load_records([one for one in entries if one.part == "train"], settings.out / "prepared")
     log.info("%d recordings of the train part", len(records))
+    delay = fit_monitor_delay(entries, records)
+    if delay:
+        delay.write(settings.out / "monitor_delay.json")
     head = train_beats(records, settings.out, LoopSettings(settings.beat_steps, 3e-3, settings.seed))
-    generator, sampler, scale = train_generator(
+    generator, scale = train_generator(
         records, settings.out, LoopSettings(settings.generator_steps, 2e-3, settings.seed), settings.generator
     )
-    return save_weights(settings.out / "weights", head, generator, scale, sampler.population)
+    return save_weights(settings.out / "weights", head, generator, scale, typical_beat(records))

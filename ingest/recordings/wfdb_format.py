@@ -13,6 +13,7 @@ import wfdb
 from ingest.errors import BadRecording
 from ingest.recordings.recording import Recording, ReferenceLeads, checked, choose_channel, lead_name
 from stream.messages import Demographics
+from stream.monitor_delay import guessed_delay_s
 
 __all__ = ["matches", "read", "reference_of"]
 
@@ -52,6 +53,7 @@ def read(path: Path, channel: str | None = None, fs_hz: float | None = None) -> 
             offset=-base / gain,
             unit=(stored.units[index] or "NU").strip(","),
             length_ns=int(times[-1]) if len(times) else 0,
+            pulse_delay_s=guessed_delay_s(names[index], np.where(missing, np.nan, digital), fs),
             demographics=_person(header.comments),
             reference=_reference(stored, names, float(header.fs)),
         )
