@@ -20,9 +20,11 @@ from inference.evaluation.chest import limb_projection
 from inference.evaluation.controls import Population, constant
 from inference.evaluation.score import score
 from inference.evaluation.streamed import windows_of
+from inference.generator import GeneratorConfig
+from inference.training import generate
 from inference.training.beats import Sampler, aligned, train_beats
 from inference.training.crops import CropSampler, lead_scale, require_leads
-from inference.training.generate import Objective, usable_for_generator
+from inference.training.generate import Objective, train_generator, usable_for_generator
 from inference.training.loop import LoopSettings
 from inference.training.stages import TrainSettings, train
 from stream.messages import LEADS
@@ -145,6 +147,20 @@ def test_pulses_that_follow_no_beats_teach_nothing(records, tmp_path):
     )
     with pytest.raises(DataMissing, match=says):
         train_beats([short, astray, astray, records[1]], tmp_path, LoopSettings(1, 1e-3))
+
+
+def test_the_generators_checkpoint_holds_its_configuration(records, tmp_path, monkeypatch):
+    stages = []
+
+    def untrained(model, draw, loss_of, settings, stage):
+        stages.append(stage)
+        return model
+
+    monkeypatch.setattr(generate, "run_loop", untrained)
+    config = GeneratorConfig(blur=3.0, use_affinity=False)
+    train_generator(records, tmp_path, LoopSettings(1, 1e-3), config)
+    assert stages[0].made_with == {"generator": config.as_dict(), "recordings": fingerprint(records)}
+    assert stages[0].file(".ckpt") == tmp_path / "generator.ckpt"
 
 
 def test_other_recordings_have_another_fingerprint(records):
