@@ -38,12 +38,15 @@ def command(
     from inference.engine import Engine  # torch takes seconds to load, and other commands do not need it
     from inference.evaluation.report import write_report
     from inference.evaluation.run import EvaluationSettings, evaluate
+    from inference.folders import ready_for_output
 
     parts = ("train", "calibration", "test", *(("development",) if task == "rhythm" else ()))
     if part not in parts:
         raise typer.BadParameter(f"one of {', '.join(parts)}", param_hint="--part")
     if task not in ("ecg", "wrist", "rhythm"):
         raise typer.BadParameter("ecg, wrist or rhythm", param_hint="--task")
+    if not thresholds:
+        ready_for_output(out)
     if task != "ecg":
         from deploy.judging import judge_findings, judge_wrist
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from inference.datasets.parts import load_part
 from inference.datasets.prepared import PreparedRecord
 from inference.engine import Engine
-from inference.evaluation.cases import Case, load_cases, load_part
+from inference.evaluation.cases import Case, load_cases, names_of
 from inference.evaluation.chest import chest_rows, limb_projection
 from inference.evaluation.controls import (
     Population,
@@ -80,13 +81,13 @@ def evaluate(engine: Engine, settings: EvaluationSettings) -> Report:
         model_id=engine.model_id,
         part=settings.part,
         summaries={name: [summarise(row) for row in _rows(cases, scored, name)] for name in _datasets(cases)},
-        records={case.record.name: figures for case, figures in zip(cases, scored, strict=True)},
+        records=dict(zip(names_of(cases), scored, strict=True)),
         seams={name: _seams(cases, streamed, scored, differences, name, _OWN) for name in _datasets(cases)},
         own_seams={
             name: _seams(cases, [one.streamed for one in people], scored, own_differences, name, _PERSONAL)
             for name in _datasets(cases)
         },
-        calibrations={case.record.name: one.outcome for case, one in zip(cases, people, strict=True)},
+        calibrations={name: one.outcome for name, one in zip(names_of(cases), people, strict=True)},
         refused={
             name: sum(one.calibration is None for case, one in zip(cases, people, strict=True) if _is(case, name))
             for name in _datasets(cases)

@@ -22,10 +22,11 @@ from inference.evaluation.waveform import (
 )
 from stream.messages import GRID_FS_HZ, LEADS
 
-__all__ = ["Figures", "figure_names", "judged", "score", "true_leads"]
+__all__ = ["WHEN_JUDGED", "Figures", "figure_names", "judged", "score", "true_leads"]
 
 _WINDOW = 10 * GRID_FS_HZ
 _MIN_WINDOWS, _MIN_SHARE = 6, 0.25
+WHEN_JUDGED = f"{_MIN_WINDOWS} windows of 10 s, and a quarter of all, whose ECG can be trusted"
 _DTW_WINDOWS, _DTW_BAND = 6, 64  # 64 half-rate samples: 1 s
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from scipy.optimize import minimize
 
-from inference.datasets.manifest import Entry
-from inference.datasets.prepare import read_ppg
+from inference.datasets.entry import Entry
 from inference.datasets.prepared import PreparedRecord
+from inference.datasets.records import read_channels
 from stream.monitor_delay import BANDS_HZ, MonitorDelay, spectrum
 
 __all__ = ["accuracy", "fit", "fit_monitor_delay", "spectra"]
@@ -22,32 +22,31 @@ _EXPLAINED = 0.8  # F1 of the pulses after the lag, so that the lag is known
 _PENALTY = 0.003
 
 
-def fit_monitor_delay(entries: Iterable[Entry], records: Sequence[PreparedRecord]) -> MonitorDelay | None:
+def fit_monitor_delay(pairs: Iterable[tuple[Entry, PreparedRecord]]) -> MonitorDelay | None:
     """Fit on recordings whose lag is known. None, with a warning, when they show one kind of monitor only."""
-    bands, lags = spectra(entries, records)
+    bands, lags = spectra(pairs)
     late = lags > _BORDER_S
     if min(late.sum(), (~late).sum()) < 5:
         log.warning("monitor delay: %d recordings of the late kind of %d, so it is not fitted", late.sum(), len(late))
         return None
     model = fit(bands, lags)
-    log.info(
-        "monitor delay: %.1f %% of %d recordings told right (fitted on them)",
-        100 * accuracy(model, bands, lags),
-        len(lags),
-    )
+    told = 100 * accuracy(model, bands, lags)
+    log.info("monitor delay: %.1f %% of %d recordings told right (fitted on them)", told, len(lags))
     return model
 
 
-def spectra(entries: Iterable[Entry], records: Sequence[PreparedRecord]) -> tuple[np.ndarray, np.ndarray]:
+def spectra(pairs: Iterable[tuple[Entry, PreparedRecord]]) -> tuple[np.ndarray, np.ndarray]:
     """(k, 8) spectra and (k,) lags in s of the recordings that can be learnt from."""
-    lags = {(one.dataset, one.name): one.lag_s for one in records if one.lag_f1 > _EXPLAINED}
-    pairs = []
-    for entry in entries:
-        lag = lags.get((entry.dataset, entry.name))
-        bands = spectrum(*read_ppg(entry)) if lag is not None else None
-        if bands is not None:
-            pairs.append((bands, lag))
-    return np.array([one for one, _ in pairs]).reshape(-1, len(BANDS_HZ) - 1), np.array([one for _, one in pairs])
+    bands, lags = [], []
+    for entry, record in pairs:
+        if entry.ppg is None or record.lag_f1 <= _EXPLAINED:
+            continue
+        channel = read_channels(entry.path, {entry.ppg}, entry.span_s)[entry.ppg]
+        found = spectrum(channel.values, channel.fs_hz)
+        if found is not None:
+            bands.append(found)
+            lags.append(record.lag_s)
+    return np.array(bands).reshape(-1, len(BANDS_HZ) - 1), np.array(lags)
 
 
 def fit(bands: np.ndarray, lags: np.ndarray) -> MonitorDelay:

@@ -6,6 +6,7 @@ from stream.messages.types import (
     GRID_FS_HZ,
     GRID_STEP_NS,
     LEADS,
+    PLAUSIBLE,
     Abstention,
     Alert,
     Demographics,
@@ -16,6 +17,7 @@ from stream.messages.types import (
     PpgChunk,
     PpgSegment,
     ReferenceEcg,
+    implausible,
 )
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "GRID_FS_HZ",
     "GRID_STEP_NS",
     "LEADS",
+    "PLAUSIBLE",
     "Abstention",
     "Alert",
     "Demographics",
@@ -38,5 +41,6 @@ __all__ = [
     "UnknownSchema",
     "decode",
     "encode",
+    "implausible",
     "schema_id",
 ]

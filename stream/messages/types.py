@@ -16,6 +16,7 @@ __all__ = [
     "GRID_FS_HZ",
     "GRID_STEP_NS",
     "LEADS",
+    "PLAUSIBLE",
     "Abstention",
     "Alert",
     "Demographics",
@@ -26,11 +27,14 @@ __all__ = [
     "PpgChunk",
     "PpgSegment",
     "ReferenceEcg",
+    "implausible",
 ]
 
 GRID_FS_HZ = 128
 GRID_STEP_NS = 1_000_000_000 // GRID_FS_HZ  # 7,812,500: exact
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+# what a person can be; a value outside is a slip of the keyboard or another unit
+PLAUSIBLE = {"age_years": (0.0, 120.0), "height_cm": (20.0, 250.0), "weight_kg": (0.3, 400.0)}
 ABSTAINED_UV = -32768  # int16 minimum, which WFDB format 16 reads back as NaN
 
 
@@ -48,6 +52,18 @@ class Demographics:
     sex: str | None = None  # "F" or "M"
     height_cm: float | None = None
     weight_kg: float | None = None
+
+
+def implausible(person: Demographics) -> dict[str, str]:
+    """By field what is wrong with it and what it may be ("0 to 120, not 300"); empty when all can be."""
+    wrong = {}
+    for name, (low, high) in PLAUSIBLE.items():
+        value = getattr(person, name)
+        if value is not None and not low <= value <= high:
+            wrong[name] = f"{low:g} to {high:g}, not {value:g}"
+    if person.sex not in (None, "F", "M"):
+        wrong["sex"] = f"F or M, not {person.sex}"
+    return wrong
 
 
 @dataclass(frozen=True, slots=True, eq=False)

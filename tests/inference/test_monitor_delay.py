@@ -33,5 +33,5 @@ def test_tells_nothing_where_nothing_differs():
 
 def test_one_kind_alone_is_not_fitted(caplog):
     with caplog.at_level(logging.WARNING):
-        assert fit_monitor_delay([], []) is None
+        assert fit_monitor_delay([]) is None
     assert "not fitted" in caplog.text
