@@ -20,6 +20,7 @@ _STEP = GRID_FS_HZ // MOTION_FS_HZ
 _STEP_NS = _STEP * GRID_STEP_NS
 _HIGHPASS = signal.butter(2, 0.5, "highpass", fs=MOTION_FS_HZ, output="sos")  # that of the PPG
 _LARGEST_MG = 32_767
+_ROUNDING_NS = 1000
 
 
 @dataclass(slots=True)
@@ -38,7 +39,8 @@ class MotionTrack:
         times = chunk.motion_t0_ns + np.rint(np.arange(len(chunk.motion_mg)) * (1e9 / chunk.motion_fs_hz))
         times = times.astype(np.int64)
         after_ns = self._times_ns[-1] if len(self._times_ns) else self.from_ns - 1
-        kept = (times > after_ns) & (times < chunk.t0_ns + len(chunk.samples) * 1e9 / chunk.fs_hz)
+        until_ns = chunk.t0_ns + (len(chunk.samples) - 1) * 1e9 / chunk.fs_hz + _ROUNDING_NS
+        kept = (times > after_ns) & (times <= until_ns)
         self._times_ns = np.concatenate([self._times_ns, times[kept]])
         self._values = np.concatenate([self._values, chunk.motion_mg[kept]])
         self._fs_hz = chunk.motion_fs_hz

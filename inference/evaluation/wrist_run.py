@@ -18,6 +18,7 @@ from inference.evaluation.intervals import bootstrap
 from inference.evaluation.pulseless import FS_HZ as MADE_FS_HZ
 from inference.evaluation.pulseless import KINDS, Pulseless, from_motion, from_worn_motion, try_pulseless
 from inference.evaluation.streamed import stream_record
+from inference.evaluation.swings import Swung
 from inference.evaluation.wrist import (
     Answer,
     StageFigures,
@@ -72,6 +73,7 @@ class WristReport:
     believed: Mapping[str, float]
     device: Mapping[str, DeviceFigures] | None
     pulseless: Sequence[Pulseless]
+    swings: Sequence[Swung] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -96,6 +96,14 @@ def test_a_new_stretch_knows_nothing_of_what_was_before_it():
         np.testing.assert_array_equal(one.motion_mg, other.motion_mg)
 
 
+def test_what_claims_to_be_of_the_future_is_not_taken():
+    """A chunk before the place a restart begins at could have told it, and then two runs would differ."""
+    sent = chunks(13)
+    early = dataclasses.replace(sent[20], motion_mg=np.concatenate([sent[20].motion_mg, np.full((90, 3), 900)]))
+    for one, other in zip(windows(sent), windows([*sent[:20], early, *sent[21:]]), strict=True):
+        np.testing.assert_array_equal(one.motion_mg, other.motion_mg)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     size=st.integers(3, 90),
