@@ -46,11 +46,17 @@ def test_a_pulse_at_a_rate_of_its_own_is_not_explained_by_the_arm(rate_hz):
     assert share_of_movement(window(light, axes), beats_at(rate_hz)) < 0.2
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [0.5, 1, 2])
 def test_beats_that_keep_time_with_the_arm_are_explained_by_it(times):
     axes = swing(1.35)
     light = 0.3 * wave(0.9) + 2 * axes[0] - 2 * np.roll(axes[1], 5) + axes[2]
     assert share_of_movement(window(light, axes), beats_at(1.35 * times)) > 0.9
+
+
+def test_light_may_answer_late_to_a_single_axis():
+    axes = np.stack([0.3 * np.sin(2 * np.pi * 1.35 * TIMES), 0 * TIMES, 1 + 0 * TIMES])
+    light = np.roll(axes[0], 12)
+    assert share_of_movement(window(light, axes), beats_at(1.35)) > 0.9
 
 
 def test_a_pulse_at_the_arms_own_rate_cannot_be_told_from_it():
