@@ -45,6 +45,7 @@ class Beside:
         if unit in _MG and MIN_FS_HZ <= fs_hz <= MAX_FS_HZ and values.ndim == 2 and values.shape[1] == 3:
             mg = np.clip(np.rint(_MG[unit] * values), -_LARGEST_MG, _LARGEST_MG).astype(np.int16)
             self._waiting.append(Acceleration(t0_ns, fs_hz, mg))
+        self._forget(t0_ns)  # of a light that has stopped nothing fetches it
 
     def on(self, chunk: PpgChunk) -> PpgChunk:
         """The chunk with what waits for it."""
@@ -57,9 +58,8 @@ class Beside:
 
     def _until(self, stop_ns: int) -> Acceleration | None:
         """The oldest run that ends at or before `stop_ns`."""
+        self._forget(stop_ns)
         waiting = self._waiting
-        while waiting and waiting[0].time_ns(len(waiting[0].values)) < stop_ns - _PATIENCE_NS:
-            waiting.popleft()
         run: Acceleration | None = None
         while waiting:
             one = waiting[0]
@@ -74,3 +74,8 @@ class Beside:
                 waiting.appendleft(Acceleration(one.time_ns(known), one.fs_hz, one.values[known:]))
                 break
         return run
+
+    def _forget(self, now_ns: int) -> None:
+        waiting = self._waiting
+        while waiting and waiting[0].time_ns(len(waiting[0].values)) < now_ns - _PATIENCE_NS:
+            waiting.popleft()

@@ -87,6 +87,13 @@ def test_what_is_older_than_any_window_is_left_out():
     assert not len(beside.on(chunk(START + 12_000_000_000, 20)).motion_mg)
 
 
+def test_without_light_it_does_not_pile_up():
+    beside = Beside()
+    for first in range(0, 5000, 10):
+        beside.push(START + first * STEP_NS, 50.0, "mg", rows(first, 10))
+    assert len(beside._waiting) <= 52
+
+
 def test_a_recordings_acceleration_is_in_its_chunks():
     times = np.rint(np.arange(1000) * 1e9 / 64).astype(np.int64)
     plain = Recording("r", "x", 0, False, 64.0, times, np.arange(1000, dtype=np.int32), 1.0, 0.0, "NU", int(times[-1]))
