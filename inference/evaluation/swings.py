@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import wfdb
@@ -30,6 +31,7 @@ _LEVELS = {
     "swing 2.8 of the pulse": 2.8,
     "swing, no pulse": np.inf,
 }
+_LEAST_F1 = 0.8
 _WRONG_BPM, _LOOK_BACK_S, _MIN_BEATS = 5.0, 6.0, 3  # the rate as on the screen
 
 
@@ -105,8 +107,9 @@ def _held(values: np.ndarray, n: int) -> np.ndarray:
 
 
 def _cut(rng: np.random.Generator, case: Case) -> tuple[int, np.ndarray] | None:
-    """A stretch of the recording's own PPG with a usable ECG: its start in s and its samples."""
-    source = wfdb.rdrecord(str(case.entry.path))
+    """A stretch of the recording's own PPG with a usable ECG: its start in s and its samples. None where there is none,
+    or where the pulses do not explain the beats: what goes wrong is to be the swing's doing."""
+    source: Any = wfdb.rdrecord(str(case.entry.path), channel_names=None)
     values = source.p_signal[:, [name.strip().strip(",") for name in source.sig_name].index(case.entry.ppg)]
     usable = np.repeat(case.record.usable, 10)
     starts = [
@@ -114,10 +117,10 @@ def _cut(rng: np.random.Generator, case: Case) -> tuple[int, np.ndarray] | None:
         for at in range(len(usable) - _SECONDS - 1)
         if usable[at : at + _SECONDS].all() and np.isfinite(_part(values, at)).all()
     ]
-    if source.fs != _FS_HZ or not starts:
+    if source.fs != _FS_HZ or not starts or case.record.lag_f1 < _LEAST_F1:
         return None
     at = int(rng.choice(starts))
-    return at, _part(values, at)
+    return (at, _part(values, at)) if _size(_part(values, at)) > 0 else None
 
 
 def _part(values: np.ndarray, at: int) -> np.ndarray:

@@ -67,9 +67,9 @@ what was and in what the filter leaves. A ridge of 10 mg keeps it from making a 
 **Chosen** before anything of the treadmill was looked at, and not by it. 30 mg: an arm at rest shows 4 to 10 mg
 (eight minutes of a Verity Sense, the push of the heart among it), who walks 100 and more. Half: from there on, more
 of what is called a pulse may be the arm than not. The table is the check: 40 s of every recording of the calibration
-part, a made arm (0.7 to 1.7 Hz, six overtones an axis, 0.08 to 1 g) whose light is a random filter of its axes, bent
-so that no filter explains all of it, and a rate within 5 bpm of the ECG's is right. *Arm at rest* must not lose a
-window.
+part whose pulses explain its beats, a made arm (0.7 to 1.7 Hz, six overtones an axis, 0.08 to 1 g) whose light is a
+random filter of its axes, bent so that no filter explains all of it, and a rate within 5 bpm of the ECG's is right.
+*Arm at rest* must not lose a window.
 
 **What remains.** A pulse at the cadence or its double is abstained although it may be right: from this light nobody
 can tell. A swing that the head mixes with the pulse into a rate of neither is not explained by the arm and passes.

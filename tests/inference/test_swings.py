@@ -33,9 +33,9 @@ class Confident:
         ]
 
 
-def case(folder, usable=12):
+def case(folder, usable=12, lag_f1=0.9):
     path = write_monitor(folder, "r", BEATS, 0.3)
-    record = SimpleNamespace(usable=np.arange(12) < usable, beats_s=BEATS)
+    record = SimpleNamespace(usable=np.arange(12) < usable, beats_s=BEATS, lag_f1=lag_f1)
     return SimpleNamespace(entry=SimpleNamespace(path=path, ppg="PLETH", name="r"), record=record)
 
 
@@ -58,7 +58,7 @@ def test_a_rate_is_right_or_wrong_against_the_ecg_and_none_is_right_without_a_pu
 
 
 def test_what_has_no_usable_stretch_is_left_out(tmp_path):
-    cases: Any = [case(tmp_path, usable=3)]
+    cases: Any = [case(tmp_path, usable=3), case(tmp_path, lag_f1=0.7)]
     assert {one.windows for one in found(cases).values()} == {0}
 
 
