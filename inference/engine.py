@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from inference.abstain import AbstainSettings, abstentions, known_span
+from inference.abstain import MOVED, AbstainSettings, abstentions, known_span
 from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
 from inference.crop import BEAT_BEFORE, BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
 from inference.leads import twelve_leads_uv
+from inference.motion import MOVING
 from inference.noise import field
 from inference.personal.calibration import BEFORE, Calibration, read_calibration
 from inference.personal.own_leads import OwnLeads
@@ -61,7 +62,7 @@ class Engine:
         self._times = networks.process.grid(settings.calls)
         self._sampler = SAMPLERS[settings.sampler]
         self._draws = settings.calls if settings.sampler in FRESH else 1
-        self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence)
+        self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence, settings.max_movement)
         self._own = {patient: OwnLeads(one) for patient, one in (calibrations or {}).items()}
         self._codes = {patient: self._code(one) for patient, one in self._own.items() if one.known.any()}
 
@@ -184,6 +185,7 @@ class Engine:
         owned = (beats.index >= segment.owned_start) & (beats.index < segment.owned_stop)
         owned[owned] = leads_uv[places[owned], 0] != ABSTAINED_UV
         confidence = beats.confidence[owned]
+        moved = (MOVING,) if any(gap.reason == MOVED for gap in silent) else ()
         return EcgSegment(
             patient=segment.patient,
             device=segment.device,
@@ -194,7 +196,7 @@ class Engine:
             confidence=float(confidence.mean()) if len(confidence) else 0.0,
             findings=_findings(segment, beats, silent),
             quality=segment.quality,
-            reasons=segment.reasons,
+            reasons=(*segment.reasons, *moved),
             abstained=tuple(silent),
             model_id=self.model_of(segment.patient),
             steps=self.settings.calls,

@@ -14,8 +14,9 @@ class EngineSettings:
     the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler. temperature: factor on the
     sampler's noise; at 1 beats of one person differ more than in a real ECG. typical_share: how far the leads are
     drawn towards the typical person's beat where nobody's own is known, 0 to 1. batch: fixed batch size. threads: of
-    the runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. These, temperature
-    and typical_share were chosen on the calibration part (docs/model-card.md)."""
+    the runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. max_movement: so
+    does it when the accelerometer explains more of the pulse; 1 never does. These, temperature and typical_share were
+    chosen on the calibration part (docs/model-card.md, docs/wrist.md)."""
 
     runtime: str = "torch"
     weights: Path | None = None
@@ -30,6 +31,7 @@ class EngineSettings:
     beat_threshold: float = 0.5
     min_quality: float = 0.5
     min_confidence: float = 0.65
+    max_movement: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

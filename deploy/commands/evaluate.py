@@ -50,11 +50,11 @@ def command(
     if task != "ecg":
         from deploy.judging import judge_findings, judge_wrist
 
-        settings = settings_of(context).infer.engine
+        settings, wanted = settings_of(context).infer.engine, EvaluationSettings(data, cache, part, limit, jobs)
         if task == "wrist":
-            typer.echo(judge_wrist(settings, data, out, trials))
+            typer.echo(judge_wrist(settings, wanted, out, trials))
         else:
-            typer.echo(judge_findings(settings, EvaluationSettings(data, cache, part, limit, jobs), out))
+            typer.echo(judge_findings(settings, wanted, out))
         return
     if thresholds:
         _choose(settings_of(context), data, cache, limit, jobs)

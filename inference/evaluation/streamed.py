@@ -93,13 +93,18 @@ def blank_chunk(name: str, fs_hz: float, scale: float) -> PpgChunk:
     )
 
 
-def windows_from(chunk: PpgChunk, values: np.ndarray) -> list[PpgSegment]:
-    """All windows of one channel sent as copies of `chunk`. values: (m,) in its unit, NaN where missing."""
+def windows_from(chunk: PpgChunk, values: np.ndarray, motion_g: np.ndarray | None = None) -> list[PpgSegment]:
+    """All windows of one channel sent as copies of `chunk`. values: (m,) in its unit, NaN where missing. motion_g:
+    (3, m) beside it at the same rate."""
     device, out = DeviceWindows(clock=lambda: 0), []
+    mg = None if motion_g is None else np.clip(np.rint(1000 * motion_g.T), -32_767, 32_767).astype(np.int16)
     for seq, (start, stop) in enumerate(_finite_runs(values, int(_CHUNK_S * chunk.fs_hz))):
         counts = np.rint((values[start:stop, None] - chunk.offset) / chunk.scale).astype(np.int32)
         t0_ns = chunk.t0_ns + round(start / chunk.fs_hz * 1e9)
-        out += device.push(replace(chunk, seq=seq, t0_ns=t0_ns, samples=counts)).segments
+        sent = replace(chunk, seq=seq, t0_ns=t0_ns, samples=counts)
+        if mg is not None:
+            sent = replace(sent, motion_t0_ns=t0_ns, motion_fs_hz=chunk.fs_hz, motion_mg=mg[start:stop])
+        out += device.push(sent).segments
     return out + device.flush()
 
 
