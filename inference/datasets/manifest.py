@@ -1,11 +1,12 @@
 """What to train on: a manifest of WFDB recordings, one line each.
 
 CSV columns: record (path without extension, relative to the manifest), ppg (channel, empty for none), leads
-("THEIRS=OURS;..."), dataset, subject, part, age, sex, height, weight (empty for unknown). Any hospital's own data train
-the same way as the open sets."""
+("THEIRS=OURS;..."), dataset, subject, part, age, sex, height, weight (empty for unknown), and labels if there are any
+(codes of a diagnosis, "MI;AF"). Any hospital's own data train the same way as the open sets."""
 
 from __future__ import annotations
 
+import ast
 import csv
 import re
 from dataclasses import dataclass, field
@@ -19,14 +20,15 @@ from stream.messages import LEADS, Demographics
 
 __all__ = ["Entry", "lead_name", "open_sets", "read_manifest", "write_manifest"]
 
-_COLUMNS = ("record", "ppg", "leads", "dataset", "subject", "part", "age", "sex", "height", "weight")
+_COLUMNS = ("record", "ppg", "leads", "dataset", "subject", "part", "age", "sex", "height", "weight", "labels")
 _OURS = {name.upper(): name for name in LEADS} | {"MLII": "II", "V": "V", "MCL": "MCL", "MCL1": "MCL1"}
 _PPG_NAMES = {"PLETH", "PPG"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One recording. path: without extension. ppg: channel name or None. leads: their channel name -> ours."""
+    """One recording. path: without extension. ppg: channel name or None. leads: their channel name -> ours. labels:
+    codes of what its ECG shows, none when nobody said."""
 
     path: Path
     dataset: str
@@ -35,6 +37,8 @@ class Entry:
     ppg: str | None
     leads: dict[str, str]
     demographics: Demographics = field(default_factory=Demographics)
+    # nothing that is prepared depends on them, and the prepared are cached by an entry's repr
+    labels: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def name(self) -> str:
@@ -110,7 +114,9 @@ def _ptbxl(folder: Path) -> list[Entry]:
             person = Demographics(
                 age, {"0": "M", "1": "F"}.get(row["sex"]), _number(row["height"]), _number(row["weight"])
             )
-            entries.append(Entry(path, "ptbxl", subject, part, None, {name.upper(): name for name in LEADS}, person))
+            leads = {name.upper(): name for name in LEADS}
+            labels = tuple(ast.literal_eval(row.get("scp_codes") or "{}"))
+            entries.append(Entry(path, "ptbxl", subject, part, None, leads, person, labels))
     return entries
 
 
@@ -130,7 +136,10 @@ def _entry(folder: Path, row: dict[str, str]) -> Entry:
         _number(row.get("age")), row.get("sex") or None, _number(row.get("height")), _number(row.get("weight"))
     )
     part = row.get("part") or part_of(row["dataset"], row["subject"])
-    return Entry(folder / row["record"], row["dataset"], row["subject"], part, row["ppg"] or None, leads, person)
+    labels = tuple(code.strip() for code in (row.get("labels") or "").split(";") if code.strip())
+    return Entry(
+        folder / row["record"], row["dataset"], row["subject"], part, row["ppg"] or None, leads, person, labels
+    )
 
 
 def _number(text: str | None) -> float | None:
@@ -150,4 +159,5 @@ def write_manifest(entries: list[Entry], path: Path) -> None:
             writer.writerow(
                 [record, entry.ppg or "", leads, entry.dataset, entry.subject, entry.part]
                 + ["" if value is None else value for value in known]
+                + [";".join(entry.labels)]
             )

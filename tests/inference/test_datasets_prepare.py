@@ -62,9 +62,18 @@ def test_lead_names(channel: str, ours: str | None):
 
 
 def test_manifest_round_trip(tmp_path: Path, entries: list[Entry]):
-    made = [replace(entries[0], demographics=Demographics(70.0, "F", 165.0, None)), replace(entries[1], ppg=None)]
+    person = Demographics(70.0, "F", 165.0, None)
+    made = [replace(entries[0], demographics=person, labels=("MI", "AF")), replace(entries[1], ppg=None)]
     write_manifest(made, tmp_path / "mine.csv")
     assert read_manifest(tmp_path / "mine.csv") == made
+
+
+def test_a_manifest_need_not_have_labels_and_none_of_them_moves_a_cache(tmp_path: Path, entries: list[Entry]):
+    write_manifest(entries, tmp_path / "mine.csv")
+    rows = [line.rsplit(",", 1)[0] for line in (tmp_path / "mine.csv").read_text().splitlines()]
+    (tmp_path / "mine.csv").write_text("\n".join(rows) + "\n")
+    assert read_manifest(tmp_path / "mine.csv") == entries
+    assert preparing._key(replace(entries[0], labels=("MI",))) == preparing._key(entries[0])
 
 
 def test_manifest_without_a_needed_column_is_refused(tmp_path: Path):
