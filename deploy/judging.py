@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from inference.datasets.polar_numerics import LIGHT, read_numerics
+from inference.engine import Engine
 from inference.errors import DataMissing
 from inference.evaluation.beats_only import BeatsOnly
 from inference.evaluation.cases import load_cases
+from inference.evaluation.diagnosis_report import write_diagnosis
+from inference.evaluation.diagnosis_run import judge_diagnosis
 from inference.evaluation.rhythm_report import write_rhythm
 from inference.evaluation.rhythm_run import judge_rhythm
 from inference.evaluation.run import EvaluationSettings
@@ -26,7 +29,7 @@ from ingest.session import ppg_chunks, start_ns
 from stream.messages import GRID_FS_HZ
 from stream.windows import DeviceWindows
 
-__all__ = ["judge_findings", "judge_wrist"]
+__all__ = ["judge_diagnoses", "judge_findings", "judge_wrist"]
 
 
 def judge_wrist(settings: EngineSettings, wanted: EvaluationSettings, out: Path, trials: int) -> str:
@@ -61,6 +64,14 @@ def judge_findings(settings: EngineSettings, wanted: EvaluationSettings, out: Pa
     """Judge rhythm findings, and write out/rhythm.md and .json (of another part than test under its own name)."""
     report = judge_rhythm(BeatsOnly.load(settings), wanted)
     return write_rhythm(report, out, f"p2es evaluate --task rhythm --data DIR --part {wanted.part}")
+
+
+def judge_diagnoses(settings: EngineSettings, wanted: EvaluationSettings, out: Path) -> str:
+    """Judge what can be told of diagnoses, and write out/diagnosis.md and .json (of the development part under its own
+    name)."""
+    report = judge_diagnosis(Engine.load(settings), wanted)
+    part = "" if wanted.part == "all" else f" --part {wanted.part}"
+    return write_diagnosis(report, out, f"p2es evaluate --task mi --data DIR{part}")
 
 
 def _worn(folder: Path) -> WornDevice:

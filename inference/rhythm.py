@@ -157,12 +157,12 @@ def linked_changes(beats_s: np.ndarray, intervals_s: np.ndarray, apart: int = 1)
     return changes[linked & np.isfinite(changes)]
 
 
-def irregularity(beats_s: np.ndarray, intervals_s: np.ndarray) -> float:
+def irregularity(beats_s: np.ndarray, intervals_s: np.ndarray, fewest: int = _MIN_CHANGES) -> float:
     """Median change between intervals over the median interval, of neighbours or of every second one, whichever is
     less: large only when most of them change, so a single early beat or a missed one does not count, nor does a rhythm
-    of long and short in turn (bigeminy, or a dicrotic wave read as a beat). NaN with too few."""
+    of long and short in turn (bigeminy, or a dicrotic wave read as a beat). NaN with fewer changes than asked for."""
     next_one, one_after = (linked_changes(beats_s, intervals_s, apart) for apart in (1, 2))
-    if min(len(next_one), len(one_after) + 4) < _MIN_CHANGES:
+    if min(len(next_one), len(one_after) + 4) < fewest:
         return float("nan")
     least = min(np.median(np.abs(next_one)), np.median(np.abs(one_after)))
     return float(least / np.nanmedian(intervals_s))

@@ -11,6 +11,14 @@ from deploy.settings import Settings
 
 __all__ = ["command"]
 
+_SPLIT = ("test", "train", "calibration")
+_PARTS = {  # the first is what is meant without --part
+    "ecg": _SPLIT,
+    "wrist": _SPLIT,
+    "rhythm": (*_SPLIT, "development"),
+    "mi": ("all", "development"),
+}
+
 
 def command(
     context: typer.Context,
@@ -19,12 +27,20 @@ def command(
         "docs"
     ),
     part: Annotated[
-        str, typer.Option(help="train, calibration or test part of the split; development: rhythm on the first two")
-    ] = "test",
+        str | None,
+        typer.Option(
+            help="train, calibration or test (as without it) part of the split; rhythm: or development, the first two; "
+            "mi: all, or development"
+        ),
+    ] = None,
     cache: Annotated[Path, typer.Option(help="of prepared recordings")] = Path("runs/prepared"),
     limit: Annotated[int | None, typer.Option(help="the first so many recordings of each set", min=1)] = None,
     task: Annotated[
-        str, typer.Option(help="ecg: the leads; wrist: DIR holds troika/ or polar/; rhythm: findings")
+        str,
+        typer.Option(
+            help="ecg: the leads; wrist: DIR holds troika/ or polar/; rhythm: findings; mi: diagnoses, cross-validated "
+            "over what bears labels"
+        ),
     ] = "ecg",
     trials: Annotated[int, typer.Option(help="wrist: of each kind of light without a pulse", min=0)] = 1000,
     thresholds: Annotated[
@@ -40,21 +56,22 @@ def command(
     from inference.evaluation.run import EvaluationSettings, evaluate
     from inference.folders import ready_for_output
 
-    parts = ("train", "calibration", "test", *(("development",) if task == "rhythm" else ()))
-    if part not in parts:
-        raise typer.BadParameter(f"one of {', '.join(parts)}", param_hint="--part")
-    if task not in ("ecg", "wrist", "rhythm"):
-        raise typer.BadParameter("ecg, wrist or rhythm", param_hint="--task")
+    if task not in _PARTS:
+        raise typer.BadParameter(f"one of {', '.join(_PARTS)}", param_hint="--task")
+    part = part or _PARTS[task][0]
+    if part not in _PARTS[task]:
+        raise typer.BadParameter(f"one of {', '.join(_PARTS[task])}", param_hint="--part")
     if not thresholds:
         ready_for_output(out)
     if task != "ecg":
-        from deploy.judging import judge_findings, judge_wrist
+        from deploy.judging import judge_diagnoses, judge_findings, judge_wrist
 
         settings, wanted = settings_of(context).infer.engine, EvaluationSettings(data, cache, part, limit, jobs)
         if task == "wrist":
             typer.echo(judge_wrist(settings, wanted, out, trials))
         else:
-            typer.echo(judge_findings(settings, wanted, out))
+            judge = judge_findings if task == "rhythm" else judge_diagnoses
+            typer.echo(judge(settings, wanted, out))
         return
     if thresholds:
         _choose(settings_of(context), data, cache, limit, jobs)

@@ -19,7 +19,8 @@ _OURS = {name.upper(): name for name in LEAD_NAMES} | {"MLII": "II"}
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One recording. path: without extension. ppg: channel name or None. leads: their channel name -> ours.
-    span_s: the stretch that is meant, (start, stop) in s after its first sample; None for all of it."""
+    span_s: the stretch that is meant, (start, stop) in s after its first sample; None for all of it. labels: codes of
+    what its ECG shows, none when nobody said."""
 
     path: Path
     dataset: str
@@ -29,6 +30,7 @@ class Entry:
     leads: dict[str, str]
     demographics: Demographics = field(default_factory=Demographics)
     span_s: tuple[float, float] | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -2,8 +2,8 @@
 
 CSV columns: record (path without extension, relative to the manifest), ppg (channel, empty for none), leads
 ("THEIRS=OURS;..."), dataset, subject, and, as far as they are known, part, age, sex, height, weight (empty for
-unknown), start_s and stop_s (a stretch of the recording). Any hospital's own data train the same way as the open
-sets."""
+unknown), start_s and stop_s (a stretch of the recording) and labels (codes of what its ECG shows, "MI;AF"). Any
+hospital's own data train the same way as the open sets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from inference.errors import DataMissing, ManifestUnusable
 __all__ = ["Entry", "described", "open_sets", "read_entries", "read_manifest", "write_manifest"]
 
 _NEEDED = ("record", "ppg", "leads", "dataset", "subject")
-_COLUMNS = (*_NEEDED, "part", "age", "sex", "height", "weight", "start_s", "stop_s")
+_COLUMNS = (*_NEEDED, "part", "age", "sex", "height", "weight", "start_s", "stop_s", "labels")
 _TOLD = 10  # problems that one error spells out
 
 
@@ -103,5 +103,6 @@ def write_manifest(entries: Sequence[Entry], path: Path) -> None:
                 [record.relative_to(folder) if record.is_relative_to(folder) else record, entry.ppg or "", leads]
                 + [entry.dataset, entry.subject, entry.part]
                 + ["" if value is None else value for value in known]
+                + [";".join(entry.labels)]
             )
     partial.replace(path)

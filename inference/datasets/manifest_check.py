@@ -41,7 +41,8 @@ def check_row(folder: Path, line: int, row: Mapping[str | None, Any]) -> Checked
         problems.append(f"part {part}: one of {', '.join(PARTS)}")
     person = _person(cells, problems)
     ppg = cells["ppg"] or None
-    entry = Entry(folder / cells["record"], cells["dataset"], cells["subject"], part, ppg, leads, person, span_s=span)
+    labels = tuple(code.strip() for code in cells.get("labels", "").split(";") if code.strip())
+    entry = Entry(folder / cells["record"], cells["dataset"], cells["subject"], part, ppg, leads, person, span, labels)
     if cells["record"]:
         problems += _against_header(entry)
     return Checked(line, entry, tuple(problems))

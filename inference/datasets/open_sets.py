@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import re
 from collections.abc import Sequence
@@ -66,7 +67,9 @@ def _ptbxl(folder: Path) -> list[Entry]:
             person = Demographics(
                 age, {"0": "M", "1": "F"}.get(row["sex"]), _number(row["height"]), _number(row["weight"])
             )
-            entries.append(Entry(path, "ptbxl", subject, part, None, {name.upper(): name for name in LEADS}, person))
+            leads = {name.upper(): name for name in LEADS}
+            labels = tuple(ast.literal_eval(row.get("scp_codes") or "{}"))
+            entries.append(Entry(path, "ptbxl", subject, part, None, leads, person, labels=labels))
     return entries
 
 

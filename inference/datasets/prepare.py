@@ -19,7 +19,7 @@ from inference.datasets.reference import Reference, filter_lead, matched, refere
 from stream.conditioning import Stretch, condition, pulse_onsets
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["Loaded", "align", "load_all", "load_records", "prepare", "pulse_times"]
+__all__ = ["Loaded", "align", "load_all", "prepare", "pulse_times"]
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,6 @@ class Loaded:
 
 def _few(names: Sequence[str], shown: int = 3) -> str:
     return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
-
-
-def load_records(entries: Iterable[Entry], cache: Path, jobs: int = 2) -> list[PreparedRecord]:
-    """The usable ones alone, as `load_all` prepares them."""
-    return [record for _, record in load_all(entries, cache, jobs).pairs]
 
 
 def load_all(entries: Iterable[Entry], cache: Path, jobs: int = 2) -> Loaded:

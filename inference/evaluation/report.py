@@ -46,7 +46,7 @@ _PROTOCOL = """\
 
 Repeat: `p2es evaluate --data DIR --part {part}` (DIR holds bidmc/, cinc2015/, ptbxl/ as WFDB).
 
-Beside this page: [the wrist](wrist.md) and [rhythm](rhythm.md).
+Beside this page: [the wrist](wrist.md), [rhythm](rhythm.md) and [diagnoses](diagnosis.md).
 """
 
 _SCALE = """\

@@ -52,7 +52,7 @@ _PROTOCOL = f"""\
   the alarm.
 - **Irregular**: median change between intervals over their median, of neighbours or of every second one, whichever is
   less. By the ECG's own intervals, from {CLEARLY_IRREGULAR} up is clearly irregular, up to {CLEARLY_REGULAR} clearly
-  regular; no labels of atrial fibrillation exist here.
+  regular; no labels of atrial fibrillation exist here (on PTB-XL's, without PPG: [diagnoses](diagnosis.md)).
 - **Sinus-like, ectopic-like**: the same rule on the ECG's beats of the same view is the truth; one view in five.
 - Intervals are Wilson's 95 %; stretches of one person are not independent, so theirs are too narrow. CinC 2015 has no
   subject ids. Precision depends on the class mix given beside it: never quote one without the other.

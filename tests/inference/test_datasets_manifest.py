@@ -134,7 +134,7 @@ def test_round_trip(tmp_path: Path):
     one, two = open_sets(tmp_path)
     made = [
         replace(one, demographics=Demographics(70.0, "F", 165.5, None), span_s=(0.0, 9.5)),
-        replace(one, ppg=None, span_s=(9.5, 20.0)),
+        replace(one, ppg=None, span_s=(9.5, 20.0), labels=("MI", "AF")),
         two,
     ]
     write_manifest(made, tmp_path / "deep" / "mine.csv")

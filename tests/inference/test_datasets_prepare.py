@@ -11,7 +11,7 @@ import wfdb
 from inference.datasets import prepare as preparing
 from inference.datasets.entry import Entry, lead_name
 from inference.datasets.manifest import open_sets
-from inference.datasets.prepare import align, load_records, prepare
+from inference.datasets.prepare import align, load_all, prepare
 from inference.datasets.prepared import load, save
 from inference.errors import DataMissing
 from stream.conditioning import Stretch, condition
@@ -62,6 +62,10 @@ def test_lead_names(channel: str, ours: str | None):
     assert lead_name(channel) == ours
 
 
+def test_labels_do_not_move_a_cache(entries: list[Entry]):
+    assert preparing._key(replace(entries[0], labels=("MI",))) == preparing._key(entries[0])
+
+
 @pytest.mark.parametrize(("index", "delay"), [(0, 0.55), (1, 1.1)])
 def test_prepared_monitor_recording(entries: list[Entry], index: int, delay: float):
     record = prepare(entries[index])
@@ -109,10 +113,11 @@ def test_store_keeps_everything(entries: list[Entry], tmp_path: Path):
 
 def test_second_load_is_from_the_cache(entries: list[Entry], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     broken = replace(entries[1], path=entries[1].path.with_name("absent"))
-    first = load_records([entries[0], broken], tmp_path / "cache", jobs=1)
-    assert [one.name for one in first] == ["bidmc01"]
+    first = load_all([entries[0], broken], tmp_path / "cache", jobs=1)
+    assert [one.name for _, one in first.pairs] == ["bidmc01"]
     monkeypatch.setattr(preparing, "_prepare_one", None)  # neither the good nor the refused one is tried again
-    assert [one.name for one in load_records([entries[0], broken], tmp_path / "cache", jobs=1)] == ["bidmc01"]
+    again = load_all([entries[0], broken], tmp_path / "cache", jobs=1)
+    assert [one.name for _, one in again.pairs] == ["bidmc01"]
 
 
 def test_microvolts_become_millivolts(tmp_path: Path):
