@@ -13,8 +13,9 @@ class EngineSettings:
     """runtime: torch, or onnx (onnxruntime, on the CPU, from a folder of p2es export-onnx). weights: folder, None for
     the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler. temperature: factor on the
     sampler's noise; at 1 beats of one person differ more than in a real ECG. batch: fixed batch size. threads: of the
-    runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. These and temperature
-    were chosen on the calibration part (docs/model-card.md)."""
+    runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. band_wider: the
+    band of lead II by this share of its width on either side, own_band_wider: of a calibrated person. These and
+    temperature were chosen on the calibration part (docs/model-card.md), of the shipped weights."""
 
     runtime: str = "torch"
     weights: Path | None = None
@@ -28,6 +29,9 @@ class EngineSettings:
     beat_threshold: float = 0.5
     min_quality: float = 0.5
     min_confidence: float = 0.65
+    # 90 % of the next person's samples, as p2es evaluate --band --data DIR printed them
+    band_wider: float = 0.407
+    own_band_wider: float = 0.123
 
 
 @dataclass(frozen=True, slots=True)
