@@ -15,9 +15,9 @@ __all__ = ["command"]
 def command(
     context: typer.Context,
     data: Annotated[Path, typer.Option(help="folder with bidmc/, cinc2015/ and ptbxl/, or a manifest (.csv)")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="folder for evaluation.md and evaluation.json")] = Path(
-        "docs"
-    ),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="folder for evaluation.md, evaluation.json and figures/")
+    ] = Path("docs"),
     part: Annotated[
         str, typer.Option(help="train, calibration or test part of the split; development: rhythm on the first two")
     ] = "test",
@@ -39,6 +39,7 @@ def command(
 
     Beside it stand the controls: constant, pulse detector and mean beat, other people's PPG, shuffled demographics."""
     from inference.engine import Engine  # torch takes seconds to load, and other commands do not need it
+    from inference.evaluation.figures.plots import require_plots
     from inference.evaluation.report import write_report
     from inference.evaluation.run import EvaluationSettings, evaluate
 
@@ -62,9 +63,10 @@ def command(
     if band:
         _widen(settings_of(context), data, cache, limit, jobs)
         return
+    require_plots()
     engine = Engine.load(settings_of(context).infer.engine)
     write_report(evaluate(engine, EvaluationSettings(data, cache, part, limit, jobs)), out)
-    typer.echo(f"{out / 'evaluation.md'} {out / 'evaluation.json'}")
+    typer.echo(f"{out / 'evaluation.md'} {out / 'evaluation.json'} {out / 'figures'}")
 
 
 def _choose(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
