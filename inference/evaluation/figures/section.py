@@ -85,8 +85,9 @@ def _risk(sets: Mapping[str, SetFigures]) -> str:
     lines = [
         "## Fewer windows, fewer errors?\n",
         "![Error against the share of windows kept, the surest first](PICTURE)\n",
-        "Judged 10-s windows, the surest first (mean probability of their beats), up to the share that was answered. "
-        "*Area*: mean error along the answered part of the curve; *best*: when the order were that of the errors. "
+        "Judged 10-s windows, the surest first (mean probability of their beats), up to the share that was answered; "
+        "where no rate was found its error is the whole true rate. *Area*: mean error along the answered part of the "
+        "curve; *best*: when the order were that of the errors. "
         "*Gain*: error of all answered windows less that of the surer half; errors are said to fall when "
         "its whole interval is above 0.\n",
         "| | answered | error of all | area | best | gain of the surer half | errors fall | at every step |",
