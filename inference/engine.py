@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from inference.abstain import MOVED, AbstainSettings, abstentions, known_span
+from inference.band import widened
 from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
 from inference.crop import BEAT_BEFORE, BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
@@ -170,9 +171,11 @@ class Engine:
             band, mv = band + drawn[1] - mv[1], drawn
         own = self._own.get(patient)
         if own is None:
-            return mv, band
+            return mv, widened(band, mv[1], self.settings.band_wider)
         leads = own.leads(mv, peaks, crop.first)
-        return leads, own.band(band, leads[1] - mv[1], peaks, crop.first)
+        limits = own.band(band, leads[1] - mv[1], peaks, crop.first)
+        wider = self.settings.own_band_wider if own.has_band else self.settings.band_wider
+        return leads, widened(limits, leads[1], wider)
 
     def _result(self, window: _Window, leads_uv: np.ndarray, band_uv: np.ndarray) -> EcgSegment:
         segment, beats = window.segment, window.beats

@@ -15,8 +15,9 @@ class EngineSettings:
     sampler's noise; at 1 beats of one person differ more than in a real ECG. typical_share: how far the leads are
     drawn towards the typical person's beat where nobody's own is known, 0 to 1. batch: fixed batch size. threads: of
     the runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. max_movement: so
-    does it when the accelerometer explains more of the pulse; 1 never does. These, temperature and typical_share were
-    chosen on the calibration part (docs/model-card.md, docs/wrist.md)."""
+    does it when the accelerometer explains more of the pulse; 1 never does. band_wider: the band of lead II by this
+    share of its width on either side, own_band_wider: of a calibrated person. These, temperature and typical_share
+    were chosen on the calibration part (docs/model-card.md, docs/wrist.md), of the shipped weights."""
 
     runtime: str = "torch"
     weights: Path | None = None
@@ -32,6 +33,9 @@ class EngineSettings:
     min_quality: float = 0.5
     min_confidence: float = 0.65
     max_movement: float = 0.5
+    # 90 % of the next person's samples, as p2es evaluate --band --data DIR printed them
+    band_wider: float = 0.407
+    own_band_wider: float = 0.123
 
 
 @dataclass(frozen=True, slots=True)

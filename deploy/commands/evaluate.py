@@ -23,9 +23,9 @@ _PARTS = {  # the first is what is meant without --part
 def command(
     context: typer.Context,
     data: Annotated[Path, typer.Option(help="folder with bidmc/, cinc2015/ and ptbxl/, or a manifest (.csv)")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="folder for evaluation.md and evaluation.json")] = Path(
-        "docs"
-    ),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="folder for evaluation.md, evaluation.json and figures/")
+    ] = Path("docs"),
     part: Annotated[
         str | None,
         typer.Option(
@@ -46,12 +46,16 @@ def command(
     thresholds: Annotated[
         bool, typer.Option("--thresholds", help="choose when to abstain, on the calibration part")
     ] = False,
+    band: Annotated[
+        bool, typer.Option("--band", help="learn how wide the 90 % band is, on the calibration part")
+    ] = False,
     jobs: Annotated[int, typer.Option(help="processes for preparing and scoring", min=1)] = 2,
 ) -> None:
     """Judge the model on people it was not trained on, through the live windows, and write the tables.
 
     Beside it stand the controls: constant, pulse detector and mean beat, other people's PPG, shuffled demographics."""
     from inference.engine import Engine  # torch takes seconds to load, and other commands do not need it
+    from inference.evaluation.figures.plots import require_plots
     from inference.evaluation.report import write_report
     from inference.evaluation.run import EvaluationSettings, evaluate
     from inference.folders import ready_for_output
@@ -76,9 +80,13 @@ def command(
     if thresholds:
         _choose(settings_of(context), data, cache, limit, jobs)
         return
+    if band:
+        _widen(settings_of(context), data, cache, limit, jobs)
+        return
+    require_plots()
     engine = Engine.load(settings_of(context).infer.engine)
     write_report(evaluate(engine, EvaluationSettings(data, cache, part, limit, jobs)), out)
-    typer.echo(f"{out / 'evaluation.md'} {out / 'evaluation.json'}")
+    typer.echo(f"{out / 'evaluation.md'} {out / 'evaluation.json'} {out / 'figures'}")
 
 
 def _choose(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
@@ -91,3 +99,19 @@ def _choose(settings: Settings, data: Path, cache: Path, limit: int | None, jobs
     for one in [*tried, best]:
         by_set = ", ".join(f"{name} F1 {one.f1[name]:.3f} coverage {one.coverage[name]:.3f}" for name in one.f1)
         typer.echo(f"min_quality {one.min_quality:.2f} min_confidence {one.min_confidence:.2f}: {by_set}")
+
+
+def _widen(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
+    from inference.engine import Engine
+    from inference.evaluation.cases import load_cases
+    from inference.evaluation.widening import choose_widening
+
+    engine = Engine.load(replace(settings.infer.engine, band_wider=0.0, own_band_wider=0.0))
+    found = choose_widening(load_cases(data, cache, "calibration", limit, jobs), engine)
+    for key, one in zip(("band_wider", "own_band_wider"), found, strict=True):
+        before, after = one.coverage
+        narrow, wide = one.width_mv
+        typer.echo(
+            f"{key} {one.by:.3f}: {one.recordings} recordings, coverage {before:.3f} to {after:.3f}, "
+            f"width {narrow:.2f} to {wide:.2f} mV"
+        )

@@ -10,7 +10,7 @@ from scipy import ndimage
 from inference.datasets.reference import matched
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["Counts", "Rates", "best_lag", "core", "count", "heart_rates", "intervals", "seen_at", "shifted"]
+__all__ = ["Counts", "Rates", "best_lag", "core", "count", "heart_rates", "intervals", "rate", "seen_at", "shifted"]
 
 _EDGE_S = 0.15
 WINDOW_S = 10
@@ -127,7 +127,7 @@ def heart_rates(true_s: np.ndarray, found_s: np.ndarray, windows: np.ndarray, co
         if covered[w * size : (w + 1) * size].mean() < 0.5:
             abstained += 1
             continue
-        true, found = _rate(true_s, w), _rate(found_s, w)
+        true, found = rate(true_s, w), rate(found_s, w)
         if true is None:
             continue
         if found is None:
@@ -137,6 +137,7 @@ def heart_rates(true_s: np.ndarray, found_s: np.ndarray, windows: np.ndarray, co
     return Rates(np.array(errors), np.array(failed), abstained)
 
 
-def _rate(times_s: np.ndarray, window: int) -> float | None:
+def rate(times_s: np.ndarray, window: int) -> float | None:
+    """Beats per minute of a numbered 10-s window; None with fewer than two beats."""
     inside = times_s[(times_s >= window * WINDOW_S) & (times_s < (window + 1) * WINDOW_S)]
     return float(60 / np.diff(inside).mean()) if len(inside) >= 2 else None

@@ -16,7 +16,7 @@ from inference.datasets.reference import GENERATED
 from inference.engine import Engine
 from inference.errors import WeightsUnfit
 from inference.evaluation.controls import Population, stamp
-from inference.evaluation.waveform import agreement, as_scored
+from inference.evaluation.waveform import agreement, as_scored, mean_beat, r_amplitude
 from inference.noise import field
 from inference.runtimes.on_torch import TorchNetworks
 from inference.samplers import SAMPLERS
@@ -28,12 +28,15 @@ __all__ = ["ChestRow", "chest_rows", "from_true_peaks", "limb_projection"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChestRow:
-    """r: (records, 8) per lead in GENERATED order. rmse_mv: the same shape. sd_ratio: the same shape."""
+    """r: (records, 8) per lead in GENERATED order. rmse_mv: the same shape. sd_ratio: the same shape. amplitudes:
+    (records, 8, 4), true SD, estimate's SD, true R, estimate's R in mV. subjects: of the records."""
 
     name: str
     r: np.ndarray
     rmse_mv: np.ndarray
     sd_ratio: np.ndarray
+    amplitudes: np.ndarray
+    subjects: Sequence[str]
 
 
 @torch.inference_mode()
@@ -93,11 +96,14 @@ def chest_rows(
 
 def _row(name: str, records: Sequence[PreparedRecord], make) -> ChestRow:
     r, rmse, ratio = (np.full((len(records), len(GENERATED)), np.nan) for _ in range(3))
+    amplitudes = np.full((len(records), len(GENERATED), 4), np.nan)
     for i, one in enumerate(records):
         estimate = make(one)
-        for lead in range(len(GENERATED)):
+        for lead, lead_name in enumerate(GENERATED):
             true, found = one.leads_mv[lead].astype(float), as_scored(estimate[lead].astype(float))
             result = agreement(true, found, np.array([0]))
             r[i, lead], rmse[i, lead] = result.r, result.rmse_mv
             ratio[i, lead] = np.std(found) / np.std(true)
-    return ChestRow(name, r, rmse, ratio)
+            peaks = [r_amplitude(mean_beat(each, one.beats_s), lead_name) for each in (true, found)]
+            amplitudes[i, lead] = np.std(true), np.std(found), *peaks
+    return ChestRow(name, r, rmse, ratio, amplitudes, [one.subject for one in records])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["bootstrap", "wilson"]
+__all__ = ["bootstrap", "limits", "resamples", "wilson"]
 
 _RESAMPLES = 1000
 _Z = 1.959964
@@ -26,13 +26,24 @@ def bootstrap(values: np.ndarray, subjects: Sequence[str], seed: int = 0) -> tup
     with np.errstate(invalid="ignore", divide="ignore"):
         means = sums.sum(0) / counts.sum(0)
         resampled = sums[drawn].sum(1) / counts[drawn].sum(1)
-    return means, np.array([_limits(column) for column in resampled.T]), counts.sum(0)
+    return means, np.array([limits(column) for column in resampled.T]), counts.sum(0)
 
 
-def _limits(column: np.ndarray) -> tuple[float, float]:
+def limits(column: np.ndarray) -> tuple[float, float]:
+    """95 % of what resampling gave (r,), NaN left out; (nan, nan) of nothing."""
     known = column[np.isfinite(column)]
     low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
     return float(low), float(high)
+
+
+def resamples(subjects: Sequence[str], seed: int = 0) -> np.ndarray:
+    """(1000, records): how often each recording counts when as many subjects are drawn again, with all of theirs. For
+    figures that are not means; what is a sum over recordings is then one matrix product."""
+    places = {subject: place for place, subject in enumerate(dict.fromkeys(subjects))}
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, len(places), (_RESAMPLES, len(places)))
+    times = np.stack([np.bincount(row, minlength=len(places)) for row in drawn])
+    return times[:, [places[subject] for subject in subjects]].astype(float)
 
 
 def wilson(hits: int, asked: int) -> tuple[float, float]:

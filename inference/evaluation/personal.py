@@ -96,6 +96,6 @@ def _owns(segment: PpgSegment, first: int, stop: int) -> bool:
 
 
 def _without(streamed: Streamed, known: np.ndarray) -> Streamed:
-    leads = streamed.estimate.leads_mv.copy()
-    leads[:, known] = np.nan
-    return replace(streamed, estimate=replace(streamed.estimate, leads_mv=leads))
+    leads, band = streamed.estimate.leads_mv.copy(), streamed.band_mv.copy()
+    leads[:, known], band[:, known] = np.nan, np.nan
+    return replace(streamed, estimate=replace(streamed.estimate, leads_mv=leads), band_mv=band)

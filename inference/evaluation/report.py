@@ -12,6 +12,9 @@ import numpy as np
 
 from inference.datasets.reference import GENERATED
 from inference.evaluation.chest import ChestRow
+from inference.evaluation.figures.plots import write_plots
+from inference.evaluation.figures.section import sections
+from inference.evaluation.figures.summary import Amplitude, SetFigures
 from inference.evaluation.plain import known as _known
 from inference.evaluation.score import Figures
 from inference.evaluation.tables import Summary, markdown
@@ -42,7 +45,8 @@ _PROTOCOL = """\
   as in `p2es calibrate`, and when they are refused the next three are tried, in the first half of the usable ones; a
   recording that is refused throughout is judged uncalibrated.
 - **Intervals**: 95 %, bootstrap of 1000 over subjects.
-- Nothing was tuned on these subjects; thresholds of abstention were chosen on the calibration part.
+- Nothing was tuned on these subjects; the thresholds of abstention and the width of the band were chosen on the
+  calibration part.
 
 Repeat: `p2es evaluate --data DIR --part {part}` (DIR holds bidmc/, cinc2015/, ptbxl/ as WFDB).
 
@@ -79,7 +83,8 @@ class SeamFigures:
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """summaries, seams, people, windows: by dataset; own_seams of the calibrated estimate, refused how many recordings
-    could not be calibrated. records: figures by recording and estimate. calibrations: what came of it by recording."""
+    could not be calibrated. records: figures by recording and estimate. calibrations: what came of it by recording.
+    figures: those beside the tables, by dataset; chest_amplitudes: by lead of the 12-lead recordings."""
 
     model_id: str
     part: str
@@ -90,6 +95,8 @@ class Report:
     calibrations: Mapping[str, Mapping[str, Any]]
     refused: Mapping[str, int]
     chest: Sequence[ChestRow]
+    figures: Mapping[str, SetFigures]
+    chest_amplitudes: Mapping[str, Amplitude]
     people: Mapping[str, int]
     windows: Mapping[str, int]
     population_people: int
@@ -97,8 +104,9 @@ class Report:
 
 
 def write_report(report: Report, folder: Path) -> None:
-    """Write folder/evaluation.md and folder/evaluation.json."""
+    """Write folder/evaluation.md, folder/evaluation.json and the pictures in folder/figures."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_plots(report.figures, report.chest_amplitudes, folder / "figures")
     (folder / "evaluation.md").write_text(_text(report))
     (folder / "evaluation.json").write_text(json.dumps(_plain(report), indent=1) + "\n")
 
@@ -122,6 +130,7 @@ def _text(report: Report) -> str:
         parts += [_chest_text(report.chest)]
     delay = report.population_delay_s
     parts += [
+        sections(report.figures, report.chest_amplitudes),
         _PROTOCOL.format(part=report.part, population_people=report.population_people, delay=delay),
         _SCALE,
     ]
@@ -174,6 +183,8 @@ def _plain(report: Report) -> dict[str, Any]:
         "seams_calibrated": {name: _known(asdict(one)) for name, one in report.own_seams.items()},
         "calibrations": {name: _known(dict(one)) for name, one in report.calibrations.items()},
         "chest": chest,
+        "figures": {name: _known(one.plain()) for name, one in report.figures.items()},
+        "chest_amplitudes": {lead: _known(one.plain()) for lead, one in report.chest_amplitudes.items()},
         "records": {
             name: {estimate: _known(asdict(figures)) for estimate, figures in rows.items()}
             for name, rows in report.records.items()

@@ -27,6 +27,8 @@ from inference.evaluation.controls import (
     pulse_mean_beat,
 )
 from inference.evaluation.estimate import Estimate, moved_to
+from inference.evaluation.figures.evidence import Evidence, evidence
+from inference.evaluation.figures.summary import Judged, chest_amplitudes, set_figures
 from inference.evaluation.personal import Personal, personal
 from inference.evaluation.report import Report, SeamFigures
 from inference.evaluation.score import Figures, score
@@ -56,11 +58,14 @@ class EvaluationSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Task:
-    """What one process needs to score a recording: the truth, and the engine's estimates by name."""
+    """What one process needs to score a recording: the truth, and the engine's estimates by name; streamed and own are
+    those without and with 30 s of own ECG, the latter None when it was refused."""
 
     record: PreparedRecord
     population: Population
     made: dict[str, Estimate]
+    streamed: Streamed
+    own: Streamed | None
 
 
 def evaluate(engine: Engine, settings: EvaluationSettings) -> Report:
@@ -74,9 +79,14 @@ def evaluate(engine: Engine, settings: EvaluationSettings) -> Report:
     estimates = _estimates(engine, cases, streamed)
     for made, own in zip(estimates, people, strict=True):
         made[_PERSONAL] = own.streamed.estimate
-    tasks = [_Task(case.record, population, made) for case, made in zip(cases, estimates, strict=True)]
+    tasks = [
+        _Task(case.record, population, made, without, own.streamed if own.calibration else None)
+        for case, made, without, own in zip(cases, estimates, streamed, people, strict=True)
+    ]
     with ProcessPoolExecutor(settings.jobs, multiprocessing.get_context("spawn")) as pool:
-        scored = list(tqdm(pool.map(_score_all, tasks), total=len(tasks), desc="score"))
+        judged = list(tqdm(pool.map(_score_all, tasks), total=len(tasks), desc="score"))
+    scored = [figures for figures, _ in judged]
+    chest = _chest(engine, settings, population, projection)
     return Report(
         model_id=engine.model_id,
         part=settings.part,
@@ -92,7 +102,9 @@ def evaluate(engine: Engine, settings: EvaluationSettings) -> Report:
             name: sum(one.calibration is None for case, one in zip(cases, people, strict=True) if _is(case, name))
             for name in _datasets(cases)
         },
-        chest=_chest(engine, settings, population, projection),
+        chest=chest,
+        figures={name: set_figures(_judged(cases, judged, name)) for name in _datasets(cases)},
+        chest_amplitudes=chest_amplitudes(chest[0]) if chest else {},
         people={name: len({case.person for case in cases if case.entry.dataset == name}) for name in _datasets(cases)},
         windows={
             name: sum(int(case.record.usable.sum()) for case in cases if case.entry.dataset == name)
@@ -160,7 +172,7 @@ def _another_person(cases: Sequence[Case], i: int) -> int | None:
     return None
 
 
-def _score_all(task: _Task) -> dict[str, Figures]:
+def _score_all(task: _Task) -> tuple[dict[str, Figures], Evidence]:
     record, population = task.record, task.population
     made = dict(task.made)
     calibrated = made.pop(_PERSONAL)
@@ -173,7 +185,16 @@ def _score_all(task: _Task) -> dict[str, Figures]:
         "oracle: population's mean beat at true R peaks": population_true_peaks(record, population),
         "oracle: own mean beat at true R peaks": own_beat_true_peaks(record, population),
     }
-    return {name: score(record, estimate) for name, estimate in estimates.items()}
+    scored = {name: score(record, estimate) for name, estimate in estimates.items()}
+    return scored, evidence(record, task.streamed, task.own)
+
+
+def _judged(cases: Sequence[Case], judged: Sequence[tuple[dict[str, Figures], Evidence]], dataset: str) -> list[Judged]:
+    return [
+        Judged(case.record.name, case.entry.subject, figures[_OWN].r_ii_lag, seen)
+        for case, (figures, seen) in zip(cases, judged, strict=True)
+        if _is(case, dataset)
+    ]
 
 
 def _rows(cases: Sequence[Case], scored: Sequence[dict[str, Figures]], dataset: str) -> list[Row]:

@@ -7,22 +7,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from inference.datasets.prepared import PreparedRecord
-from inference.datasets.reference import LIMB, detect_beats
-from inference.evaluation.beats import best_lag, core, count, heart_rates, intervals
+from inference.evaluation.aligned import align
+from inference.evaluation.beats import count, heart_rates, intervals
 from inference.evaluation.estimate import Estimate
-from inference.evaluation.waveform import (
-    agreement,
-    as_scored,
-    delayed,
-    dtw,
-    mean_beat,
-    qrs_width_ms,
-    to_unit,
-    wave_lag,
-)
-from stream.messages import GRID_FS_HZ, LEADS
+from inference.evaluation.waveform import agreement, delayed, dtw, mean_beat, qrs_width_ms, to_unit
+from stream.messages import GRID_FS_HZ
 
-__all__ = ["WHEN_JUDGED", "Figures", "figure_names", "judged", "score", "true_leads"]
+__all__ = ["WHEN_JUDGED", "Figures", "figure_names", "judged", "score"]
 
 _WINDOW = 10 * GRID_FS_HZ
 _MIN_WINDOWS, _MIN_SHARE = 6, 0.25
@@ -77,40 +68,19 @@ def judged(record: PreparedRecord) -> bool:
     return bool(record.usable.sum() >= _MIN_WINDOWS and record.usable.mean() >= _MIN_SHARE)
 
 
-def true_leads(record: PreparedRecord) -> dict[str, np.ndarray]:
-    """Limb leads that are known, {name: (n,) mV}."""
-    one, two = record.leads_mv[0].astype(float), record.leads_mv[1].astype(float)
-    leads = {name: a * one + b * two for name, (a, b) in LIMB.items()}
-    # 0 x NaN is NaN: with one of the two missing the other still stands for itself
-    leads |= {"I": one, "II": two}
-    return {name: lead for name, lead in leads.items() if np.isfinite(lead).any()}
-
-
 def score(record: PreparedRecord, estimate: Estimate) -> Figures:
     """Judge an estimate (12, n) of a recording by its true ECG."""
-    n = record.n
-    usable = np.zeros(n, bool)
-    windows = np.flatnonzero(record.usable)
-    for w in windows:
-        usable[w * _WINDOW : (w + 1) * _WINDOW] = True
-    covered = np.asarray(np.isfinite(estimate.leads_mv).all(0))
-    inner = core(covered)
-    leads = {name: as_scored(estimate.leads_mv[LEADS.index(name)].astype(float)) for name in LIMB}
-    found = detect_beats(leads["II"])
-    truth = true_leads(record)
-    lag = best_lag(record.beats_s, found, usable, inner)
-    told_lag = best_lag(record.beats_s, estimate.beats_s, usable, inner)
-    main = "II" if "II" in truth else next(iter(truth))
-    moved = wave_lag(truth[main], leads[main], usable, lag)
-    late = {name: delayed(lead, moved) for name, lead in leads.items()}
+    at = align(record, estimate)
+    usable, covered, inner, windows = at.usable, at.covered, at.inner, np.flatnonzero(record.usable)
+    late = {name: delayed(lead, at.moved) for name, lead in at.leads.items()}
     return Figures(
         coverage=float(covered.mean()),
-        f1_50_told_lag=count(record.beats_s, estimate.beats_s - told_lag, 0.05, usable, inner).f1,
-        lag_s=lag,
-        **_beat_figures(record, found, lag, usable, inner),
-        **_rate_figures(record, found, windows, covered),
-        **_wave_figures(truth, leads, late, windows, main),
-        **_shape_figures(record, truth[main], leads[main], found, usable & covered, usable),
+        f1_50_told_lag=count(record.beats_s, estimate.beats_s - at.told_lag_s, 0.05, usable, inner).f1,
+        lag_s=at.lag_s,
+        **_beat_figures(record, at.found_s, at.lag_s, usable, inner),
+        **_rate_figures(record, at.found_s, windows, covered),
+        **_wave_figures(at.truth, at.leads, late, windows, at.main),
+        **_shape_figures(record, at.truth[at.main], at.leads[at.main], at.found_s, usable & covered, usable),
     )
 
 

@@ -12,7 +12,7 @@ from inference.datasets.entry import Entry
 from inference.datasets.records import read_channels
 from inference.errors import DataMissing
 from inference.evaluation.estimate import Estimate, from_segments
-from stream.messages import Demographics, EcgSegment, PpgChunk, PpgSegment
+from stream.messages import ABSTAINED_UV, Demographics, EcgSegment, PpgChunk, PpgSegment
 from stream.monitor_delay import guessed_delay_s
 from stream.windows import DeviceWindows
 
@@ -33,11 +33,13 @@ class Infers(Protocol):
 @dataclass(frozen=True, slots=True, eq=False)
 class Streamed:
     """estimate: of the whole recording. borders: (k,) grid samples at which another window takes over.
-    quality: (n,) of the window that owns a sample."""
+    quality, confidence: (n,) of the window that owns a sample. band_mv: (2, n) of lead II, NaN where abstained."""
 
     estimate: Estimate
     borders: np.ndarray
     quality: np.ndarray
+    confidence: np.ndarray
+    band_mv: np.ndarray
 
 
 def windows_of(
@@ -120,10 +122,13 @@ def stream_record(engine: Infers, segments: Sequence[PpgSegment], n: int) -> Str
     """Infer every window and join what each owns. n: grid samples of the recording, which starts at grid time 0."""
     results = [one for at in range(0, len(segments), _BATCH) for one in engine.infer(segments[at : at + _BATCH])]
     starts = np.array([one.start_ns // 7_812_500 for one in results], int)
-    quality = np.zeros(n)
+    quality, confidence, band = np.zeros(n), np.zeros(n), np.full((2, n), np.nan)
     for start, one in zip(starts, results, strict=True):
-        quality[start : start + len(one.leads_uv)] = one.quality
-    return Streamed(from_segments(results, 0, n), starts[(starts > 0) & (starts < n)], quality)
+        owned = slice(start, start + len(one.leads_uv))
+        quality[owned], confidence[owned] = one.quality, one.confidence
+        uv = one.band_uv[: max(0, n - start)].T
+        band[:, owned] = np.where(uv == ABSTAINED_UV, np.nan, uv / 1000)
+    return Streamed(from_segments(results, 0, n), starts[(starts > 0) & (starts < n)], quality, confidence, band)
 
 
 def owned_again(segments: Sequence[PpgSegment]) -> list[PpgSegment]:

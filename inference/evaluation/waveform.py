@@ -9,7 +9,18 @@ from scipy import ndimage, signal
 
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["Agreement", "agreement", "as_scored", "delayed", "dtw", "mean_beat", "qrs_width_ms", "to_unit", "wave_lag"]
+__all__ = [
+    "Agreement",
+    "agreement",
+    "as_scored",
+    "delayed",
+    "dtw",
+    "mean_beat",
+    "qrs_width_ms",
+    "r_amplitude",
+    "to_unit",
+    "wave_lag",
+]
 
 _BAND = signal.butter(2, [0.5, 40], "bandpass", fs=GRID_FS_HZ, output="sos")
 _SMOOTH = signal.butter(2, 35, fs=512, output="sos")
@@ -138,6 +149,16 @@ def mean_beat(lead: np.ndarray, beats_s: np.ndarray, before_s: float = 0.25, aft
     cut = ndimage.map_coordinates(np.where(known, lead, 0.0), [place], order=3, mode="nearest")
     whole = known[np.floor(place).astype(int)].all(1) & known[np.ceil(place).astype(int)].all(1)
     return np.median(cut[whole], 0) if whole.sum() >= 5 else np.zeros(0)
+
+
+def r_amplitude(beat: np.ndarray, lead: str, before_s: float = 0.25, near_s: float = 0.06) -> float:
+    """The highest point of a mean beat within near_s of its R peak, mV; of aVR, which looks the other way, the depth of
+    the lowest. NaN without a beat."""
+    at, reach = round(before_s * GRID_FS_HZ), round(near_s * GRID_FS_HZ)
+    near = beat[at - reach : at + reach + 1]
+    if not len(near):
+        return float("nan")
+    return float(-near.min() if lead == "aVR" else near.max())
 
 
 def qrs_width_ms(beat: np.ndarray, before_s: float = 0.25) -> float:

@@ -15,7 +15,8 @@ __all__ = ["OwnLeads"]
 class OwnLeads:
     """Made once from a calibration, for ever the same.
 
-    beats_mv: (8, SIZE) own beat in the order I, II, V1..V6, NaN where it is not determined; known: (8,) where it is."""
+    beats_mv: (8, SIZE) own beat in the order I, II, V1..V6, NaN where it is not determined; known: (8,) where it is.
+    has_band: whether the spread of the person's own lead II is known."""
 
     def __init__(self, calibration: Calibration) -> None:
         self.delay_samples = round(calibration.delay_s * GRID_FS_HZ)
@@ -31,6 +32,7 @@ class OwnLeads:
         band = calibration.band_uv
         self._beats = spline(own)
         self._band = None if band is None else spline(band / 1000)
+        self.has_band = band is not None
         self.beats_mv = self._determined(own[: len(limbs)], own[len(limbs) :])
         self.known = np.asarray(np.isfinite(self.beats_mv).all(1))
 

@@ -4,7 +4,7 @@ A latency point names its estimate by window_ns, the start of what it owns; wind
 
 | measurement | tags | fields | one point |
 |---|---|---|---|
-| ecg12 | patient, device, source | I to V6, II_p10, II_p90: integer microvolts | each sample that is not abstained |
+| ecg12 | patient, device, source | I to V6, II_low and II_high (90 % band): integer uV | each sample not abstained |
 | ppg | patient, device | value: conditioned PPG, source units | each measured sample of the 128 Hz grid |
 | segments | patient, device | quality, confidence, abstained_s, reason, model, steps, session | each window |
 | vitals | patient, device | heart_rate, rr_ms, quality, confidence, abstained | each full second |
@@ -100,7 +100,7 @@ def lag_lines(lags: Iterable[Lag], at_ns: int) -> list[str]:
 
 
 def _leads(segment: EcgSegment, series: str, kept: np.ndarray) -> Iterator[str]:
-    names = (*LEADS, "II_p10", "II_p90")
+    names = (*LEADS, "II_low", "II_high")
     form = f"{series.replace('%', '%%')} {','.join(f'{name}=%di' for name in names)} %d"
     rows = np.column_stack([segment.leads_uv, segment.band_uv, np.zeros(len(kept), np.int64)]).astype(np.int64)
     rows[:, -1] = segment.start_ns + np.arange(len(kept)) * GRID_STEP_NS

@@ -165,10 +165,10 @@ class Abstention:
 class EcgSegment:
     """The owned part of one window: an estimate, never a measurement.
 
-    `leads_uv` is (n, 12) in LEADS order, microvolts, ABSTAINED_UV where abstained; `band_uv` is (n, 2), the 10 % and
-    90 % bounds of lead II. `beats_ns` is (b,) R-peak times, `beat_confidence` (b,) 0..1, `rr_ms` (b,) the interval that
-    ends with each beat, NaN where it is not known (version 1 had none: then empty). `stages_ns` are wall-clock marks
-    (received, closed, inferred): measurements, not part of the result.
+    `leads_uv` is (n, 12) in LEADS order, microvolts, ABSTAINED_UV where abstained; `band_uv` is (n, 2), the lower and
+    upper bound of the 90 % band of lead II. `beats_ns` is (b,) R-peak times, `beat_confidence` (b,) 0..1, `rr_ms` (b,)
+    the interval that ends with each beat, NaN where it is not known (version 1 had none: then empty). `stages_ns` are
+    wall-clock marks (received, closed, inferred): measurements, not part of the result.
     """
 
     patient: str

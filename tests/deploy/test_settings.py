@@ -25,6 +25,7 @@ def test_defaults_file_environment_flags_in_this_order(tmp_path):
         ({"patients.p.limits.heart_rate_lo": "3"}, "did you mean patients.p.limits.heart_rate_low"),
         ({"infer.engine.calls": "many"}, "infer.engine.calls: .*integer"),
         ({"infer.engine.calls": "0"}, "at least 1"),
+        ({"infer.engine.band_wider": "-0.1"}, "band_wider: a share of the band's width, at least 0"),
         ({"infer.backlog": "some"}, "keep or freshest"),
         ({"infer.engine.device": "tpu"}, "auto, cpu or cuda"),
         ({"infer.engine.runtime": "tensorrt"}, "torch or onnx"),

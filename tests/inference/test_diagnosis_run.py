@@ -106,11 +106,9 @@ def test_recordings_with_ppg_go_through_the_windows(quick, monkeypatch):
     leads = np.zeros((len(LEADS), 1280), np.float32)
     leads[LEADS.index("V6")] = 1.0
     monkeypatch.setattr(diagnosis_run, "windows_of", lambda entry: entry)
-    monkeypatch.setattr(
-        diagnosis_run,
-        "stream_record",
-        lambda *_: Streamed(Estimate(leads, beats, np.ones(len(beats))), np.zeros(0), np.zeros(1280)),
-    )
+    nothing, estimate = np.zeros(1280), Estimate(leads, beats, np.ones(len(beats)))
+    streamed = Streamed(estimate, np.zeros(0), nothing, nothing, np.zeros((2, 1280)))
+    monkeypatch.setattr(diagnosis_run, "stream_record", lambda *_: streamed)
     entries, records = zip(*PEOPLE, strict=True)
     cases = diagnosis_run._cases([replace(one, ppg="PLETH") for one in entries[:60]], quick)
     examples, (source,) = diagnosis_run._made(ENGINE, cases)

@@ -73,6 +73,32 @@ def test_einthoven_and_goldberger_hold_to_a_microvolt(engine, segments):
         assert np.abs(derived - exact).max() <= 1
 
 
+def test_the_estimate_lies_in_its_band(engine, segments):
+    for one in engine.infer(segments):
+        given = one.leads_uv[:, 1] != ABSTAINED_UV
+        low, high = one.band_uv[given].T
+        assert np.all((low <= one.leads_uv[given, 1]) & (one.leads_uv[given, 1] <= high))
+        assert np.all(one.band_uv[~given] == ABSTAINED_UV)
+
+
+def test_the_band_is_widened_as_the_settings_say(plain, segments):
+    for own, wider, own_wider in ((None, 0.5, 0.0), (OWN, 0.0, 0.5)):
+        narrow, wide = (
+            Engine(plain.networks, EngineSettings(batch=4, band_wider=a, own_band_wider=b), own)
+            .infer(segments)[3]
+            .band_uv
+            for a, b in ((0.0, 0.0), (wider, own_wider))
+        )
+        np.testing.assert_allclose(np.diff(wide.astype(int)), 2 * np.diff(narrow.astype(int)), atol=3)
+    # a person of whom only the delay is known has the others' band
+    delay = {"p": calibration({}, delay_s=0.5625, band=None)}
+    wide, same = (
+        Engine(plain.networks, EngineSettings(batch=4, own_band_wider=by), delay).infer(segments)[3].band_uv
+        for by in (0.0, 0.5)
+    )
+    np.testing.assert_array_equal(wide, same)
+
+
 def test_a_result_does_not_depend_on_what_else_is_in_the_batch(engine, segments):
     together = engine.infer(segments)
     for number in (0, 3, len(segments) - 1):

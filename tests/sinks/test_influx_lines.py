@@ -34,7 +34,7 @@ def test_every_sample_is_one_line_of_whole_microvolts_at_its_grid_time():
     assert lines[3] == (
         "ecg12,patient=p,device=d,source=estimated "
         + ",".join(f"{lead}={36 + k}i" for k, lead in enumerate(LEADS))
-        + f",II_p10=0i,II_p90=0i {10 * S + 3 * GRID_STEP_NS}"
+        + f",II_low=0i,II_high=0i {10 * S + 3 * GRID_STEP_NS}"
     )
 
 
