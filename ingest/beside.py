@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from stream.conditioning import MAX_FS_HZ, MIN_FS_HZ
 from stream.messages import UNKNOWN_MG, PpgChunk
 
 __all__ = ["Acceleration", "Beside"]
 
+_MIN_FS_HZ, _MAX_FS_HZ = 20.0, 1000.0  # what windows take (stream.windows)
 _PATIENCE_NS = 10_000_000_000  # older than the PPG by more it is of no use to any window
 _UNEVEN = 0.25
 _LARGEST_MG = -UNKNOWN_MG - 1
@@ -42,7 +42,7 @@ class Beside:
 
     def push(self, t0_ns: int, fs_hz: float, unit: str, values: np.ndarray) -> None:
         """Samples (k, 3) that came. At a rate that windows do not take, or in an unknown unit, they are left out."""
-        if unit in _MG and MIN_FS_HZ <= fs_hz <= MAX_FS_HZ and values.ndim == 2 and values.shape[1] == 3:
+        if unit in _MG and _MIN_FS_HZ <= fs_hz <= _MAX_FS_HZ and values.ndim == 2 and values.shape[1] == 3:
             mg = np.clip(np.rint(_MG[unit] * values), -_LARGEST_MG, _LARGEST_MG).astype(np.int16)
             self._waiting.append(Acceleration(t0_ns, fs_hz, mg))
         self._forget(t0_ns)  # of a light that has stopped nothing fetches it

@@ -9,7 +9,7 @@ from inference.abstain import AbstainSettings
 from inference.datasets.treadmill import Treadmill
 from inference.evaluation.intervals import bootstrap, wilson
 from inference.evaluation.plain import known
-from inference.evaluation.pulseless import FS_HZ, KINDS, SECONDS, from_motion, try_pulseless
+from inference.evaluation.pulseless import FS_HZ, KINDS, SECONDS, from_motion, from_worn_motion, try_pulseless
 from inference.worker import skipped
 
 
@@ -33,7 +33,7 @@ def test_every_kind_is_seeded_finite_and_has_no_heart(kind):
     make = KINDS[kind]
     first, again = make(np.random.default_rng(3)), make(np.random.default_rng(3))
     np.testing.assert_array_equal(first, again)
-    assert first.shape == (SECONDS * FS_HZ,)
+    assert first.shape == ((4,) if "accelerometer" in kind else ()) + (SECONDS * FS_HZ,)
     assert np.isfinite(first).all()
     assert kind == "flat" or not np.array_equal(first, make(np.random.default_rng(4)))
 
@@ -60,6 +60,27 @@ def test_real_motion_is_cut_from_after_the_rest():
     cuts = [make(np.random.default_rng(seed)) / 1000 for seed in range(20)]
     assert {len(cut) for cut in cuts} == {SECONDS * 125}
     assert 30 <= min(cut[0] for cut in cuts) < 40
+
+
+def test_worn_motion_is_light_of_all_axes_beside_them():
+    rng = np.random.default_rng(0)
+    axes = rng.normal(size=(3, 60 * 125))
+    one = Treadmill("01", "01", axes[:2], axes[0], axes, np.zeros(1))
+    light, *beside = from_worn_motion([one])(np.random.default_rng(1))
+    starts = [at for at in range(30 * 125, 46 * 125) if axes[0, at] == beside[0][0]]
+    assert len(starts) == 1
+    np.testing.assert_array_equal(beside, axes[:, starts[0] : starts[0] + SECONDS * 125])
+    assert light.std() > 100
+
+
+def test_the_accelerometer_of_a_trial_reaches_its_windows():
+    class Listening(Inventive):
+        def infer(self, segments):
+            assert {one.motion_mg.shape for one in segments} == {(320, 3)}
+            return super().infer(segments)
+
+    kind = "steady motion, accelerometer"
+    assert try_pulseless(Listening(), AbstainSettings(0.0, 0.0), kind, KINDS[kind], 3).windows >= 3
 
 
 def test_shares_have_wilsons_interval():
