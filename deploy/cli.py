@@ -24,6 +24,7 @@ from deploy.commands import (
     infer,
     influx,
     load,
+    manifest,
     monitor,
     record,
     redecode,
@@ -83,6 +84,7 @@ for _name, _module in {
     "topics": topics,
     "dlq": dlq,
     "dashboards": dashboards,
+    "manifest": manifest,
     "testbed": testbed,
 }.items():
     app.add_typer(_module.app, name=_name)

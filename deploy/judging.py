@@ -7,9 +7,11 @@ from pathlib import Path
 from inference.datasets.polar_numerics import LIGHT, read_numerics
 from inference.errors import DataMissing
 from inference.evaluation.beats_only import BeatsOnly
+from inference.evaluation.cases import load_cases
 from inference.evaluation.rhythm_report import write_rhythm
 from inference.evaluation.rhythm_run import judge_rhythm
 from inference.evaluation.run import EvaluationSettings
+from inference.evaluation.swings import judge_swings
 from inference.evaluation.wrist_report import write_wrist
 from inference.evaluation.wrist_run import (
     WornDevice,
@@ -27,10 +29,12 @@ from stream.windows import DeviceWindows
 __all__ = ["judge_findings", "judge_wrist"]
 
 
-def judge_wrist(settings: EngineSettings, data: Path, out: Path, trials: int) -> str:
-    """Judge what DIR has of troika/ and polar/, and write out/wrist.md and out/wrist.json; returns their names.
+def judge_wrist(settings: EngineSettings, wanted: EvaluationSettings, out: Path, trials: int) -> str:
+    """Judge what wanted.data has of troika/ and polar/, and swings added to the calibration part of bidmc/ and
+    cinc2015/ where these are beside them; write out/wrist.md and out/wrist.json and return their names.
 
     Raises DataMissing when it has neither."""
+    data = wanted.data
     engine = BeatsOnly.load(settings)
     treadmill, polar = data / "troika", data / "polar"
     if not treadmill.is_dir() and not polar.is_dir():
@@ -45,6 +49,9 @@ def judge_wrist(settings: EngineSettings, data: Path, out: Path, trials: int) ->
         believed=judged.believed if judged else {},
         device=judge_device(engine, _worn(polar)) if polar.is_dir() else None,
         pulseless=judge_pulseless(engine, trials, treadmill if judged else None) if trials else (),
+        swings=judge_swings(engine, load_cases(data, wanted.cache, "calibration", wanted.limit, wanted.jobs))
+        if (data / "bidmc").is_dir() and (data / "cinc2015").is_dir()
+        else (),
     )
     write_wrist(report, out, f"p2es evaluate --task wrist --data DIR --trials {trials}")
     return f"{out / 'wrist.md'} {out / 'wrist.json'}"

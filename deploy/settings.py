@@ -27,7 +27,7 @@ from inference.settings import WorkerSettings
 from ingest.settings import CollectSettings, DeviceSettings
 from sinks.settings import GrafanaSettings, InfluxSettings, MonitorSettings, RecordSettings
 from stream.kafka import KafkaSettings
-from stream.messages import Demographics
+from stream.messages import Demographics, implausible
 from stream.settings import WindowSettings
 
 __all__ = [
@@ -218,8 +218,9 @@ def _check_keys(table: Mapping[str, Any], kind: type = Settings, name: str = "")
 def _check_values(settings: Settings) -> None:
     """What types cannot say."""
     for name, one in settings.patients.items():
-        if one.sex not in (None, "F", "M"):
-            raise BadSettings(f"setting patients.{name}.sex: F or M, not {one.sex}")
+        person = Demographics(one.age_years, one.sex, one.height_cm, one.weight_kg)
+        for field_name, wrong in implausible(person).items():
+            raise BadSettings(f"setting patients.{name}.{field_name}: {wrong}")
         if one.limits.heart_rate_low >= one.limits.heart_rate_high:
             raise BadSettings(f"setting patients.{name}.limits: heart_rate_low is not below heart_rate_high")
     for name, one in settings.devices.items():

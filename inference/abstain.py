@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.beat_head import Beats
+from inference.motion import share_of_movement
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Abstention, PpgSegment
 
-__all__ = ["AbstainSettings", "abstentions", "known_span"]
+__all__ = ["MOVED", "AbstainSettings", "abstentions", "known_span"]
+
+MOVED = "moving: the pulse cannot be told from the movement"
 
 _SILENCE_S = 3.0
 _AROUND_S = 1.0
@@ -23,10 +26,12 @@ _BEFORE_R_S, _AFTER_R_S = 0.4, 0.9  # what of a beat's waves lies round its R pe
 
 @dataclass(frozen=True, slots=True)
 class AbstainSettings:
-    """Thresholds, chosen on the calibration part. min_quality: of the window. min_confidence: mean over near beats."""
+    """Thresholds, chosen on the calibration part. min_quality: of the window. min_confidence: mean over near beats.
+    max_movement: share of what keeps time with the beats that the movement may explain (inference/motion.py)."""
 
     min_quality: float
     min_confidence: float
+    max_movement: float = 0.5
 
 
 def abstentions(
@@ -59,7 +64,7 @@ def _whole(segment: PpgSegment, beats: Beats, settings: AbstainSettings) -> str 
     close = (beats.index >= segment.owned_start - near) & (beats.index < segment.owned_stop + near)
     if close.any() and beats.confidence[close].mean() < settings.min_confidence:
         return "beats unsure"
-    return None
+    return MOVED if share_of_movement(segment, beats) > settings.max_movement else None
 
 
 def known_span(segment: PpgSegment) -> tuple[float, float]:

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from inference.abstain import AbstainSettings, abstentions, known_span
+from inference.abstain import MOVED, AbstainSettings, abstentions, known_span
 from inference.band import widened
 from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
 from inference.crop import BEAT_BEFORE, BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
 from inference.leads import twelve_leads_uv
+from inference.motion import MOVING
 from inference.noise import field
 from inference.personal.calibration import BEFORE, Calibration, read_calibration
 from inference.personal.own_leads import OwnLeads
@@ -62,7 +63,7 @@ class Engine:
         self._times = networks.process.grid(settings.calls)
         self._sampler = SAMPLERS[settings.sampler]
         self._draws = settings.calls if settings.sampler in FRESH else 1
-        self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence)
+        self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence, settings.max_movement)
         self._own = {patient: OwnLeads(one) for patient, one in (calibrations or {}).items()}
         self._codes = {patient: self._code(one) for patient, one in self._own.items() if one.known.any()}
 
@@ -96,7 +97,7 @@ class Engine:
             part = crops[at : at + self.settings.batch]
             generated, band = self._generate(windows, part)
             for crop, *made in zip(part, generated, band, strict=False):
-                mv, limits = self._with_own_beats(windows[crop.segment], crop, *made)
+                mv, limits = self._with_known_beats(windows[crop.segment], crop, *made)
                 inside = slice(crop.start - crop.first, crop.stop - crop.first)
                 begin = windows[crop.segment].segment.owned_start
                 where = slice(crop.start - begin, crop.stop - begin)
@@ -161,14 +162,18 @@ class Engine:
         own = self._own.get(segment.patient)
         return replace(segment, delay_samples=own.delay_samples) if own else segment
 
-    def _with_own_beats(
+    def _with_known_beats(
         self, window: _Window, crop: _Crop, mv: np.ndarray, band: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        own = self._own.get(window.segment.patient)
+        patient, peaks = window.segment.patient, window.beats.index
+        if patient not in self._codes:  # nobody's own beat
+            drawn = self.networks.typical.draw(mv, self.settings.typical_share, peaks, crop.first)
+            band, mv = band + drawn[1] - mv[1], drawn
+        own = self._own.get(patient)
         if own is None:
             return mv, widened(band, mv[1], self.settings.band_wider)
-        leads = own.leads(mv, window.beats.index, crop.first)
-        limits = own.band(band, leads[1] - mv[1], window.beats.index, crop.first)
+        leads = own.leads(mv, peaks, crop.first)
+        limits = own.band(band, leads[1] - mv[1], peaks, crop.first)
         wider = self.settings.own_band_wider if own.has_band else self.settings.band_wider
         return leads, widened(limits, leads[1], wider)
 
@@ -183,6 +188,7 @@ class Engine:
         owned = (beats.index >= segment.owned_start) & (beats.index < segment.owned_stop)
         owned[owned] = leads_uv[places[owned], 0] != ABSTAINED_UV
         confidence = beats.confidence[owned]
+        moved = (MOVING,) if any(gap.reason == MOVED for gap in silent) else ()
         return EcgSegment(
             patient=segment.patient,
             device=segment.device,
@@ -193,7 +199,7 @@ class Engine:
             confidence=float(confidence.mean()) if len(confidence) else 0.0,
             findings=_findings(segment, beats, silent),
             quality=segment.quality,
-            reasons=segment.reasons,
+            reasons=(*segment.reasons, *moved),
             abstained=tuple(silent),
             model_id=self.model_of(segment.patient),
             steps=self.settings.calls,

@@ -3,8 +3,11 @@
 __all__ = [
     "CalibrationRefused",
     "CalibrationUnusable",
+    "CheckpointUnusable",
     "DataMissing",
     "InferenceError",
+    "ManifestUnusable",
+    "OutputUnusable",
     "RuntimeMissing",
     "WeightsCorrupt",
     "WeightsMissing",
@@ -18,6 +21,18 @@ class InferenceError(Exception):
 
 class DataMissing(InferenceError):
     """The recordings asked for are not there: get them or name another folder."""
+
+
+class ManifestUnusable(InferenceError):
+    """A manifest that cannot be meant: mend the lines it names."""
+
+
+class OutputUnusable(InferenceError):
+    """A folder that results cannot be written into: name another one, before hours are spent."""
+
+
+class CheckpointUnusable(InferenceError):
+    """A checkpoint that is damaged or was made with other settings: delete it, or ask for what it was made with."""
 
 
 class RuntimeMissing(InferenceError):

@@ -12,10 +12,12 @@ __all__ = ["EngineSettings", "WorkerSettings"]
 class EngineSettings:
     """runtime: torch, or onnx (onnxruntime, on the CPU, from a folder of p2es export-onnx). weights: folder, None for
     the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler. temperature: factor on the
-    sampler's noise; at 1 beats of one person differ more than in a real ECG. batch: fixed batch size. threads: of the
-    runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. band_wider: the
-    band of lead II by this share of its width on either side, own_band_wider: of a calibrated person. These and
-    temperature were chosen on the calibration part (docs/model-card.md), of the shipped weights."""
+    sampler's noise; at 1 beats of one person differ more than in a real ECG. typical_share: how far the leads are
+    drawn towards the typical person's beat where nobody's own is known, 0 to 1. batch: fixed batch size. threads: of
+    the runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. max_movement: so
+    does it when the accelerometer explains more of the pulse; 1 never does. band_wider: the band of lead II by this
+    share of its width on either side, own_band_wider: of a calibrated person. These, temperature and typical_share
+    were chosen on the calibration part (docs/model-card.md, docs/wrist.md)."""
 
     runtime: str = "torch"
     weights: Path | None = None
@@ -23,12 +25,14 @@ class EngineSettings:
     sampler: str = "dpmpp_2m"
     calls: int = 2
     temperature: float = 0.4
+    typical_share: float = 0.7
     batch: int = 8
     threads: int = 1
     seed: int = 0
     beat_threshold: float = 0.5
     min_quality: float = 0.5
     min_confidence: float = 0.65
+    max_movement: float = 0.5
     # 90 % of the next person's samples, as p2es evaluate --band --data DIR printed them
     band_wider: float = 0.407
     own_band_wider: float = 0.123

@@ -106,6 +106,9 @@ def _on_its_clock(chunk: PpgChunk, first_ns: int, drift_ppm: float) -> PpgChunk:
     if not drift_ppm:
         return chunk
     pace = 1 + drift_ppm * 1e-6
+    if chunk.motion_t0_ns is not None and chunk.motion_fs_hz is not None:
+        moved_ns = first_ns + round((chunk.motion_t0_ns - first_ns) * pace)
+        chunk = replace(chunk, motion_t0_ns=moved_ns, motion_fs_hz=chunk.motion_fs_hz / pace)
     return replace(chunk, t0_ns=first_ns + round((chunk.t0_ns - first_ns) * pace), fs_hz=chunk.fs_hz / pace)
 
 

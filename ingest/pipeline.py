@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingest.align import Aligner, Timed
+from ingest.beside import Beside
 from ingest.chunker import Chunker, Gap, Piece
 from ingest.devices.driver import MOTION, PPG, Block, Decoder, Driver, Item, Numbers, Started, Stopped
 from ingest.devices.join import ChannelJoin
@@ -73,6 +74,7 @@ class Pipeline:
     trace: deque[float] = field(default_factory=deque)  # the newest pulse, for eyes
     stopped: Stopped | None = None  # the device ended its stream; cleared by `begin`
     _streams: dict[str, _Stream] = field(default_factory=dict)
+    _beside: Beside = field(default_factory=Beside)
     _decoder: Decoder | None = None
     _numbers_ns: int | None = None
 
@@ -209,10 +211,11 @@ class Pipeline:
             samples=np.clip(piece.values, _INT32.min, _INT32.max).astype(np.int32),
         )
         stream.seq += 1
-        return PPG_CHUNKS, chunk, who.device
+        return PPG_CHUNKS, self._beside.on(chunk), who.device
 
     def _motion(self, stream: _Stream, piece: Piece) -> Out:
         who = self.identity
+        self._beside.push(piece.t0_ns, piece.fs_hz, self.driver.streams[MOTION].unit, piece.values)
         message = Motion(
             device=who.device,
             patient=who.patient,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 
+from ingest.beside import Acceleration, Beside
 from ingest.recordings import Recording
 from stream.messages import GRID_STEP_NS, PpgChunk, ReferenceEcg
 
@@ -26,12 +28,15 @@ def session_id(recording: Recording, shift_ns: int = 0) -> str:
     """The same content, channel and shift give the same session: what is sent again is dropped as a duplicate."""
     digest = hashlib.sha256(recording.samples.tobytes())
     digest.update(recording.times_ns.tobytes())
+    if recording.motion is not None:
+        digest.update(recording.motion.times_ns.tobytes() + recording.motion.samples_mg.tobytes())
     digest.update(f"{recording.name}/{recording.channel}/{recording.t0_ns}/{shift_ns}".encode())
     return digest.hexdigest()[:16]
 
 
 def ppg_chunks(recording: Recording, patient: str, device: str, shift_ns: int = 0) -> Iterator[PpgChunk]:
-    """Chunks of CHUNK_S, cut at gaps, numbered from 0; the last is the end marker."""
+    """Chunks of CHUNK_S, cut at gaps, numbered from 0; the last is the end marker. Acceleration goes with the first
+    chunk that ends after it."""
     session, first = session_id(recording, shift_ns), start_ns(recording, shift_ns)
 
     def chunk(seq: int, at_ns: int, samples: np.ndarray, end: bool) -> PpgChunk:
@@ -59,9 +64,23 @@ def ppg_chunks(recording: Recording, patient: str, device: str, shift_ns: int = 
         )
 
     cuts = _cuts(recording.times_ns, recording.fs_hz)
+    beside, runs = Beside(), deque(_motion_runs(recording))
     for seq, (a, b) in enumerate(cuts):
-        yield chunk(seq, int(recording.times_ns[a]), recording.samples[a:b], False)
+        while runs and runs[0].t0_ns <= recording.times_ns[b - 1]:
+            one = runs.popleft()
+            beside.push(first + one.t0_ns, one.fs_hz, "mg", one.values)
+        yield beside.on(chunk(seq, int(recording.times_ns[a]), recording.samples[a:b], False))
     yield chunk(len(cuts), int(recording.times_ns[-1]), recording.samples[:0], True)
+
+
+def _motion_runs(recording: Recording) -> Iterator[Acceleration]:
+    """The accelerometer as it would have come; times from the PPG's first sample on, nothing from before it."""
+    if recording.motion is not None:
+        known = recording.motion
+        begun = int(np.searchsorted(known.times_ns, 0))
+        times, samples = known.times_ns[begun:], known.samples_mg[begun:]
+        for a, b in _cuts(times, known.fs_hz):
+            yield Acceleration(int(times[a]), known.fs_hz, samples[a:b])
 
 
 def _cuts(times_ns: np.ndarray, fs_hz: float) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ sent; after a crash the messages of one segment may be sent again, under the sam
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -93,14 +94,7 @@ class Spool:
         while True:
             path = self._current(number)
             try:
-                before = path.stat().st_size if path.exists() else 0
-                with path.open("ab") as file:
-                    try:
-                        file.write(record)
-                        file.flush()
-                    except OSError:
-                        file.truncate(before)
-                        raise
+                _add(path, record)
             except OSError as error:
                 if len(self._segments) > 1:
                     self._give_up()  # makes room on a full disk
@@ -135,6 +129,15 @@ class Spool:
             log.warning("the spool is full: the oldest messages are given up")
         self.dropped += messages
         SPOOL_DROPPED.inc(messages)
+
+
+def _add(path: Path, record: bytes) -> None:
+    """Append all of a record or nothing: what came after half of one could not be read."""
+    with path.open("ab", buffering=0) as file:  # a buffer would try again to write what the disk did not take
+        before = file.tell()
+        if (file.write(record) or 0) < len(record):
+            file.truncate(before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def probe_spool(folder: Path) -> bool:

@@ -110,8 +110,8 @@ def condition(stretch: Stretch, start: int, n: int = 10 * GRID_FS_HZ) -> Conditi
     )
 
 
-def resample(stretch: Stretch, first: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Low-pass and interpolate onto grid samples [first, first + n).
+def resample(stretch: Stretch, first: int, n: int, step: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Low-pass and interpolate onto n grid samples from `first` on, every `step`-th.
 
     A Hann-windowed sinc with weights normalised to 1, so any rate from MIN_FS_HZ to MAX_FS_HZ and any clock drift
     is met without a filter state. Returns values (n,) float64 and valid (n,) uint8 (0 where a gap was bridged)."""
@@ -121,7 +121,7 @@ def resample(stretch: Stretch, first: int, n: int) -> tuple[np.ndarray, np.ndarr
     width = int(2 * KERNEL_HALF_S * stretch.fs_hz * 1.1) + 3
     out, valid = np.empty(n), np.empty(n, np.uint8)
     for at in range(0, n, _BLOCK):
-        grid = (first + np.arange(at, min(at + _BLOCK, n), dtype=np.int64)) * GRID_STEP_NS
+        grid = (first + step * np.arange(at, min(at + _BLOCK, n), dtype=np.int64)) * GRID_STEP_NS
         left = np.searchsorted(times, grid - half_ns)
         index = left[:, None] + np.arange(width)
         inside = index < len(times)

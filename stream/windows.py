@@ -25,14 +25,15 @@ from stream.conditioning import (
 )
 from stream.errors import RejectedChunk
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Demographics, PpgChunk, PpgSegment
+from stream.motion import MotionTrack
 from stream.reorder import Counts, Reorder
 
 __all__ = ["DEFAULT_DELAY", "HOP", "LOOKAHEAD_S", "MAX_DELAY_S", "WINDOW", "DeviceWindows", "Emitted", "check"]
 
 WINDOW_S, LOOKAHEAD_S = 10, 3
 WINDOW, HOP, LOOKAHEAD = WINDOW_S * GRID_FS_HZ, HOP_S * GRID_FS_HZ, LOOKAHEAD_S * GRID_FS_HZ
-DEFAULT_DELAY = 72  # samples, 0.5625 s: the bedside monitors of the training data
-MAX_DELAY_S = 0.6  # beyond, the model would look past the window's end
+DEFAULT_DELAY = 72  # samples, 0.5625 s: a bedside monitor of the quicker kind
+MAX_DELAY_S = 1.4  # with the 1.1 s that the beat head looks ahead still inside the lookahead
 _MAX_SAMPLES = 100_000
 _KERNEL_NS = round(KERNEL_HALF_S * 1e9)
 
@@ -57,6 +58,7 @@ class DeviceWindows:
     _session: str | None = None
     _order: Reorder | None = None
     _stretch: Stretch | None = None
+    _motion: MotionTrack = field(default_factory=lambda: MotionTrack(0))
     _next_start: int = 0
     _owned: int = 0
     _last: PpgChunk | None = None
@@ -105,6 +107,7 @@ class DeviceWindows:
         if self._stretch is None:
             first = -(-int(times[0]) // GRID_STEP_NS)
             self._stretch = Stretch(times, values, chunk.fs_hz, abs(chunk.scale), first)
+            self._motion = MotionTrack(int(times[0]))
             self._next_start, self._owned = first // HOP * HOP, first
         else:
             known = self._stretch
@@ -114,6 +117,7 @@ class DeviceWindows:
                 values=np.concatenate([known.values, values]),
                 fs_hz=chunk.fs_hz,
             )
+        self._motion.take(chunk)
         self._last = chunk
         return segments + self._complete()
 
@@ -127,6 +131,7 @@ class DeviceWindows:
             segments.append(self._segment(self._next_start + WINDOW - LOOKAHEAD, last=False))
             self._next_start += HOP
             self._stretch = drop_before(self._stretch, self._next_start)
+            self._motion.drop_before(self._next_start)
         return segments
 
     def _close(self) -> list[PpgSegment]:
@@ -167,6 +172,7 @@ class DeviceWindows:
             valid=known.valid,
             scale=known.scale,
             shape=known.shape,
+            motion_mg=self._motion.window(start, WINDOW),
         )
 
 
@@ -192,3 +198,10 @@ def check(chunk: PpgChunk) -> None:
         refuse("scale, offset or polarity is not usable")
     if chunk.pulse_delay_s is not None and not 0 <= chunk.pulse_delay_s <= MAX_DELAY_S:
         refuse(f"pulse delay {chunk.pulse_delay_s} s is outside 0..{MAX_DELAY_S} s")
+    if len(chunk.motion_mg):
+        if chunk.motion_t0_ns is None or chunk.motion_fs_hz is None or chunk.motion_t0_ns < 0:
+            refuse("acceleration without its time or rate")
+        elif not MIN_FS_HZ <= chunk.motion_fs_hz <= MAX_FS_HZ:
+            refuse(f"acceleration at {chunk.motion_fs_hz} Hz is outside {MIN_FS_HZ:g}..{MAX_FS_HZ:g} Hz")
+        elif len(chunk.motion_mg) > _MAX_SAMPLES:
+            refuse(f"{len(chunk.motion_mg)} rows of acceleration")

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"ingest", "stream", "inference", "sinks", "deploy"}
-SHARED = ("stream.messages.", "stream.kafka.", "stream.lag.", "stream.errors.")
+SHARED = ("stream.messages.", "stream.kafka.", "stream.lag.", "stream.monitor_delay.", "stream.errors.")
 ALSO = {"inference": ("stream.conditioning.", "stream.windows.")}
 OWNER = {"bleak": "ingest", "faust": "stream", "torch": "inference", "influxdb_client": "sinks", "grafana_api": "sinks"}
 LONGEST = 400

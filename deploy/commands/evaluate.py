@@ -42,20 +42,23 @@ def command(
     from inference.evaluation.figures.plots import require_plots
     from inference.evaluation.report import write_report
     from inference.evaluation.run import EvaluationSettings, evaluate
+    from inference.folders import ready_for_output
 
     parts = ("train", "calibration", "test", *(("development",) if task == "rhythm" else ()))
     if part not in parts:
         raise typer.BadParameter(f"one of {', '.join(parts)}", param_hint="--part")
     if task not in ("ecg", "wrist", "rhythm"):
         raise typer.BadParameter("ecg, wrist or rhythm", param_hint="--task")
+    if not (thresholds or band):
+        ready_for_output(out)
     if task != "ecg":
         from deploy.judging import judge_findings, judge_wrist
 
-        settings = settings_of(context).infer.engine
+        settings, wanted = settings_of(context).infer.engine, EvaluationSettings(data, cache, part, limit, jobs)
         if task == "wrist":
-            typer.echo(judge_wrist(settings, data, out, trials))
+            typer.echo(judge_wrist(settings, wanted, out, trials))
         else:
-            typer.echo(judge_findings(settings, EvaluationSettings(data, cache, part, limit, jobs), out))
+            typer.echo(judge_findings(settings, wanted, out))
         return
     if thresholds:
         _choose(settings_of(context), data, cache, limit, jobs)

@@ -10,7 +10,7 @@ __all__ = ["command"]
 
 def command(
     data: Annotated[Path, typer.Option(help="folder with bidmc/, cinc2015/ and ptbxl/, or a manifest (.csv)")],
-    out: Annotated[Path, typer.Option(help="checkpoints, logs, cache and the weights")] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="checkpoints, logs, plots, cache and the weights")] = Path("runs"),
     beat_steps: Annotated[int, typer.Option(min=1)] = 8000,
     generator_steps: Annotated[int, typer.Option(min=1)] = 2400,
     seed: int = 0,
@@ -18,7 +18,8 @@ def command(
 ) -> None:
     """Train the beat head and the generator on the train part of the split (about 30 minutes on two cores).
 
-    Stop it whenever you like: the same command goes on from the last checkpoint."""
+    Stop it whenever you like: the same command goes on from the last checkpoint. Once a minute OUT/beats.svg or
+    OUT/generator.svg shows the losses so far."""
     from inference.training.stages import TrainSettings, train  # torch takes seconds to load
 
     model_id = train(TrainSettings(data, out, beat_steps, generator_steps, seed, threads))

@@ -1,14 +1,17 @@
 """Real Kafka from Maven's repository and real InfluxDB built from its Go module, kept in a cache outside the checkout.
 
-What is there already is not fetched again. A build that was cut short leaves nothing that looks whole."""
+What is there already is not fetched again. A build that was cut short leaves nothing that looks whole, and of two
+processes that want the same server one builds it and the other waits."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.errors import DeployError
@@ -48,11 +51,10 @@ def missing_tools() -> dict[str, list[str]]:
 def kafka_libraries(say: Say) -> Path:
     """Folder of Kafka's jar files. Raises BuildFailed."""
     target = cache_folder() / f"kafka-{KAFKA}"
-    if target.exists():
-        return target
-    _need("Kafka")
-    say(f"fetching Kafka {KAFKA} (54 MB)")
-    with _Partial(target) as folder:
+    with _alone(target, "Kafka") as folder:
+        if folder is None:
+            return target
+        say(f"fetching Kafka {KAFKA} (54 MB)")
         (folder / "pom.xml").write_text(_POM.format(scala=SCALA, kafka=KAFKA))
         _run(
             ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=."], folder
@@ -63,11 +65,10 @@ def kafka_libraries(say: Say) -> Path:
 def influxd(say: Say) -> Path:
     """The InfluxDB server's binary. Raises BuildFailed."""
     target = cache_folder() / f"influxdb-{INFLUXDB}"
-    if target.exists():
-        return target / "influxd"
-    _need("InfluxDB")
-    say(f"building InfluxDB {INFLUXDB} (about 4 minutes, once)")
-    with _Partial(target) as folder:
+    with _alone(target, "InfluxDB") as folder:
+        if folder is None:
+            return target / "influxd"
+        say(f"building InfluxDB {INFLUXDB} (about 4 minutes, once)")
         tools = {"GOBIN": str(folder.absolute()), "GOFLAGS": "-mod=mod"}
         _run(["go", "install", f"github.com/influxdata/pkg-config@v{PKG_CONFIG}"], folder, tools)
         module = f"github.com/influxdata/influxdb/v2@v{INFLUXDB}"
@@ -94,22 +95,27 @@ def influxd(say: Say) -> Path:
     return target / "influxd"
 
 
-class _Partial:
-    """A folder that gets its name only when everything in it is there."""
-
-    def __init__(self, target: Path) -> None:
-        self.target, self.folder = target, target.with_name(target.name + ".part")
-
-    def __enter__(self) -> Path:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        return self.folder
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        if kind is None:
-            self.folder.rename(self.target)
-        else:
-            shutil.rmtree(self.folder, ignore_errors=True)
+@contextmanager
+def _alone(target: Path, server: str) -> Iterator[Path | None]:
+    """A folder to build `target` in, which gets its name when everything is there; None when it is there already."""
+    if target.exists():
+        yield None
+        return
+    _need(server)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_name(target.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.exists():  # built while we waited
+            yield None
+            return
+        folder = target.with_name(target.name + ".part")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+            folder.rename(target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _need(server: str) -> None:

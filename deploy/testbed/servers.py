@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import signal
 import socket
@@ -20,6 +21,7 @@ from sinks.influx.setup import first_setup
 __all__ = ["InfluxServer", "KafkaServer", "ServerFailed", "free_port"]
 
 _START_S, _STOP_S = 60.0, 30.0
+_PORTS = 20_000, 32_000  # Linux takes outgoing ones from 32768 up, others from 49152
 
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
@@ -44,10 +46,16 @@ class ServerFailed(DeployError):
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port that nobody listens on. It is used some seconds later, so it is none of those that the system gives to
+    outgoing connections meanwhile."""
+    while True:
+        port = random.randrange(*_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ import numpy as np
 from inference.alerts.condition import Condition
 from inference.alerts.irregular import IrregularWatch
 from inference.alerts.limits import Limits
+from inference.motion import MOVING
 from stream.messages import GRID_STEP_NS, Alert, EcgSegment
 
 __all__ = ["PatientAlerts"]
@@ -74,6 +75,8 @@ class PatientAlerts:
             return []
         if segment.start_ns > self._known_to_ns:
             self._beats_ns = self._beats_ns[:0]  # a gap: intervals across it mean nothing
+        if MOVING in segment.reasons:
+            self._beats_ns = self._beats_ns[:0]  # nor do those across what was not read for the movement
         self._known_to_ns = stop_ns
         self._beats_ns = np.concatenate([self._beats_ns, segment.beats_ns])
         changes = self._technical(segment, stop_ns) + self._physiological(segment, stop_ns)

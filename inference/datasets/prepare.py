@@ -4,45 +4,87 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import wfdb
 from tqdm import tqdm
 
-from inference.datasets.manifest import Entry
+from inference.datasets.entry import Entry
 from inference.datasets.prepared import PreparedRecord, load, save
+from inference.datasets.records import Channel, read_channels
 from inference.datasets.reference import Reference, filter_lead, matched, reference
 from stream.conditioning import Stretch, condition, pulse_onsets
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["align", "load_records", "prepare", "pulse_times"]
+__all__ = ["Loaded", "align", "load_all", "load_records", "prepare", "pulse_times"]
 
 log = logging.getLogger(__name__)
 
 _VERSION = 2  # raise when the preparation changes: old caches are then ignored
 _MAX_LAG_S = 1.6
 _USUAL_LAGS_S = (0.57, 1.16)  # bedside monitors delay the pulse by one of the two (data README, model.md)
-_WINDOW = 10 * GRID_FS_HZ
+_SHORTEST_S = 10  # a window
+_WINDOW = _SHORTEST_S * GRID_FS_HZ
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """pairs: entries beside their prepared records. left_out: the other entries, and why."""
+
+    pairs: Sequence[tuple[Entry, PreparedRecord]]
+    left_out: Sequence[tuple[Entry, str]]
+
+    def counts(self) -> str:
+        """How many of how many, and the others by reason, the most frequent first, with a few names each."""
+        total = len(self.pairs) + len(self.left_out)
+        names: dict[str, list[str]] = {}
+        for entry, reason in self.left_out:
+            names.setdefault(reason.split(":")[0], []).append(entry.name)
+        often = sorted(names.items(), key=lambda item: -len(item[1]))
+        why = "; ".join(f"{len(each)} {reason} ({_few(each)})" for reason, each in often)
+        return f"{len(self.pairs)} of {total} recordings can be used" + (f"; left out: {why}" if why else "")
+
+
+def _few(names: Sequence[str], shown: int = 3) -> str:
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 
 def load_records(entries: Iterable[Entry], cache: Path, jobs: int = 2) -> list[PreparedRecord]:
-    """Prepared records of a manifest, from the cache where it has them; recordings without a usable ECG are left out.
+    """The usable ones alone, as `load_all` prepares them."""
+    return [record for _, record in load_all(entries, cache, jobs).pairs]
 
-    A recording that cannot be read is logged by name and skipped: the caller sees it missing in the counts."""
+
+def load_all(entries: Iterable[Entry], cache: Path, jobs: int = 2) -> Loaded:
+    """Prepare recordings, or take them from the cache where it has them.
+
+    A recording that is not usable is logged by name with the reason, and left out. The cache remembers that too, until
+    the recording's header changes."""
     wanted = [(entry, cache / f"{_key(entry)}.npz") for entry in entries]
-    todo = [(entry, path) for entry, path in wanted if not path.exists() and not _refused(path).exists()]
+    todo = [(entry, path) for entry, path in wanted if not path.exists() and _reason(entry, path) is None]
     if todo:
         with ProcessPoolExecutor(jobs) as pool:
-            list(tqdm(pool.map(_prepare_one, *zip(*todo, strict=True), chunksize=4), total=len(todo), desc="prepare"))
-    return [load(path) for _, path in wanted if path.exists()]
+            reasons = pool.map(_prepare_one, *zip(*todo, strict=True), chunksize=4)
+            for (entry, _), reason in zip(todo, tqdm(reasons, total=len(todo), desc="prepare"), strict=True):
+                if reason:
+                    log.warning("%s is left out: %s", entry.name, reason)
+    pairs, left_out = [], []
+    for entry, path in wanted:
+        if path.exists():
+            pairs.append((entry, load(path)))
+        else:
+            left_out.append((entry, _reason(entry, path) or "cannot be read"))
+    return Loaded(pairs, left_out)
 
 
 def _key(entry: Entry) -> str:
-    digest = hashlib.sha256(f"{_VERSION} {entry}".encode()).hexdigest()[:12]
+    """Of what preparation depends on, written as the first caches had it, so that they stay valid."""
+    names = ("path", "dataset", "subject", "part", "ppg", "leads", "demographics")
+    facts = ", ".join(f"{name}={getattr(entry, name)!r}" for name in names)
+    span = "" if entry.span_s is None else f" {entry.span_s}"
+    digest = hashlib.sha256(f"{_VERSION} Entry({facts}){span}".encode()).hexdigest()[:12]
     return f"{entry.dataset}-{entry.name}-{digest}"
 
 
@@ -50,54 +92,70 @@ def _refused(path: Path) -> Path:
     return path.with_suffix(".refused")
 
 
-def _prepare_one(entry: Entry, path: Path) -> None:
+def _reason(entry: Entry, path: Path) -> str | None:
+    """Why an earlier run left the recording out; None when none did, or the recording was mended since."""
+    refused, header = _refused(path), Path(f"{entry.path}.hea")
+    if not refused.exists() or (header.exists() and header.stat().st_mtime > refused.stat().st_mtime):
+        return None
+    return refused.read_text()
+
+
+def _prepare_one(entry: Entry, path: Path) -> str | None:
     try:
         record = prepare(entry)
-    except (OSError, ValueError) as error:
-        log.warning("%s: not usable: %s", entry.name, error)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _refused(path).write_text(str(error))
-        return
-    save(record, path)
+    except OSError as error:
+        reason = f"cannot be read: {error}"
+    except ValueError as error:
+        reason = str(error)
+    else:
+        save(record, path)
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _refused(path).write_text(reason)
+    return reason
 
 
 def prepare(entry: Entry) -> PreparedRecord:
-    """Prepare one recording. Raises ValueError when it has no ECG whose beats two leads agree on."""
-    signals, names, gains, fs = _read(entry.path)
+    """Prepare one recording. Raises OSError, or ValueError with the reason when it is of no use: no 10 s long, no two
+    ECG leads that have a signal and agree on the beats, half of the PPG missing."""
+    channels = read_channels(entry.path, {*entry.leads, *([entry.ppg] if entry.ppg else [])}, entry.span_s)
+    if any(len(one.values) < _SHORTEST_S * one.fs_hz for one in channels.values()):
+        raise ValueError(f"shorter than {_SHORTEST_S} s")
     leads = {
-        ours: filter_lead(signals[:, names.index(theirs)], fs)
-        for theirs, ours in entry.leads.items()
-        if theirs in names
+        ours: filter_lead(_in_mv(channels[theirs]), channels[theirs].fs_hz) for theirs, ours in entry.leads.items()
     }
+    n = min((len(lead) for lead in leads.values()), default=0)
+    leads = {name: lead[:n] for name, lead in leads.items() if _has_signal(lead)}
+    if len(leads) < 2:
+        raise ValueError("fewer than two ECG leads have a signal")
     truth = reference(leads)
     if truth is None or not truth.usable.any():
         raise ValueError("no two ECG leads agree on the beats")
-    n = truth.leads_mv.shape[1]
     if entry.ppg is None:
         return _without_ppg(entry, truth)
-    index = names.index(entry.ppg)
-    stretch = _stretch(signals[:, index], fs, gains[index])
-    return _with_ppg(entry, truth, stretch, n)
+    return _with_ppg(entry, truth, _stretch(channels[entry.ppg]), n)
 
 
-def _read(path: Path) -> tuple[np.ndarray, list[str], list[float], float]:
-    """Physical signals (m, channels), ECG in mV, channel names, gains per unit, rate in Hz."""
-    source: Any = wfdb.rdrecord(str(path))
-    names = [name.strip().strip(",") for name in source.sig_name]
-    signals = source.p_signal.astype(float)
-    for i, unit in enumerate(source.units):
-        if (unit or "").strip().strip(",").lower() in ("uv", "µv"):
-            signals[:, i] /= 1000
-    return signals, names, [float(gain) for gain in source.adc_gain], float(source.fs)
+def _in_mv(channel: Channel) -> np.ndarray:
+    return channel.values / 1000 if channel.unit.lower() in ("uv", "µv") else channel.values
 
 
-def _stretch(values: np.ndarray, fs: float, gain: float) -> Stretch:
+def _has_signal(lead: np.ndarray) -> bool:
+    """False for a lead that is missing or flat throughout: two limb leads with one of them would give false others."""
+    known = lead[np.isfinite(lead)]
+    return len(known) > 0 and float(known.std()) > 1e-4
+
+
+def _stretch(channel: Channel) -> Stretch:
+    values, fs = channel.values, channel.fs_hz
     times = np.rint(np.arange(len(values)) / fs * 1e9).astype(np.int64)
     finite = np.isfinite(values)
+    if not finite.any():
+        raise ValueError("all of the PPG is missing")
     if finite.mean() < 0.5:
         raise ValueError("more than half of the PPG is missing")
     # long holes become straight lines here: flat, so of no quality, and no beat is asked for inside
-    return Stretch(times, np.interp(times, times[finite], values[finite]), fs, 1 / gain, 0)
+    return Stretch(times, np.interp(times, times[finite], values[finite]), fs, channel.step, 0)
 
 
 def _with_ppg(entry: Entry, truth: Reference, stretch: Stretch, n: int) -> PreparedRecord:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from stream.messages import Demographics
 
-__all__ = ["PreparedRecord", "load", "save"]
+__all__ = ["PreparedRecord", "fingerprint", "load", "save"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,3 +70,9 @@ def load(path: Path) -> PreparedRecord:
     }
     kept = {item.name: values[item.name] for item in fields(PreparedRecord) if item.name != "demographics"}
     return PreparedRecord(demographics=Demographics(**person), **kept)
+
+
+def fingerprint(records: Iterable[PreparedRecord]) -> str:
+    """Which recordings these are, in their order: another value means other training data."""
+    facts = (f"{one.dataset}/{one.subject}/{one.name}/{one.n}/{one.usable.sum()}" for one in records)
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]

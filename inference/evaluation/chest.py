@@ -65,17 +65,17 @@ def from_true_peaks(engine: Engine, record: PreparedRecord) -> np.ndarray:
         )
         piece = sample[0, :, HALO : HALO + HOP].cpu().numpy() * networks.lead_scale[:, None]
         out[:, start : start + HOP] = piece[:, : record.n - start]
-    return out
+    return networks.typical.draw(out, settings.typical_share, places, 0)
 
 
 def limb_projection(records: Iterable[PreparedRecord]) -> np.ndarray:
-    """(6, 2): V1-V6 from the true I and II by least squares over train records with all eight leads."""
+    """(6, 2): V1-V6 from the true I and II by least squares over train records with all eight leads; NaN without."""
     gram, cross = np.zeros((2, 2)), np.zeros((6, 2))
     for one in records:
         if np.isfinite(one.leads_mv).all():
             limbs, chest = one.leads_mv[:2].astype(float), one.leads_mv[2:].astype(float)
             gram, cross = gram + limbs @ limbs.T, cross + chest @ limbs.T
-    return cross @ np.linalg.inv(gram)
+    return cross @ np.linalg.inv(gram) if gram.any() else np.full((6, 2), np.nan)
 
 
 def chest_rows(
@@ -89,6 +89,8 @@ def chest_rows(
             [one.leads_mv[:2], projection @ one.leads_mv[:2]]
         ),
     }
+    if np.isnan(projection).any():
+        del estimates["linear projection of the true I and II"]
     return [_row(name, records, make) for name, make in estimates.items()]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from inference.datasets.prepared import PreparedRecord
 from inference.datasets.reference import GENERATED
+from inference.errors import DataMissing
 from inference.evaluation.beats import best_lag
 from inference.evaluation.estimate import Estimate, from_generated
 from inference.evaluation.waveform import mean_beat
@@ -44,14 +45,21 @@ class Population:
 
     @classmethod
     def of(cls, records: Iterable[PreparedRecord]) -> Population:
-        """From train records: mean over recordings of their median beats, lead by lead."""
+        """From train records: mean over recordings of their median beats, lead by lead; 0 for a lead that none has.
+
+        Raises DataMissing when no recording's pulses follow its beats: the controls would have no delay."""
         delays, beats, people = [], [], set()
         for one in records:
             if one.lag_f1 >= _MIN_F1 and one.lag_s < _LONGER_DELAY_S:
                 delays.append(one.lag_s)
             beats.append(own_beat(one, np.flatnonzero(one.usable)))
             people.add((one.dataset, one.subject))
-        return cls(float(np.median(delays)), np.nanmean(np.stack(beats), 0), len(people))
+        if not delays:
+            raise DataMissing("the controls take a delay from the train part, but no pulses follow their beats there")
+        stacked = np.stack(beats)
+        known = np.isfinite(stacked)
+        total = np.where(known, stacked, 0).sum(0)
+        return cls(float(np.median(delays)), total / np.maximum(1, known.sum(0)), len(people))
 
 
 def own_beat(record: PreparedRecord, windows: np.ndarray) -> np.ndarray:

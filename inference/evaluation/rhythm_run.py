@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 import wfdb
 from tqdm import tqdm
 
-from inference.datasets.manifest import Entry, open_sets
-from inference.datasets.prepare import load_records
+from inference.datasets.entry import Entry
+from inference.datasets.manifest import read_entries
+from inference.datasets.prepare import load_all
 from inference.datasets.prepared import PreparedRecord
 from inference.engine import Engine
 from inference.errors import DataMissing
@@ -42,6 +44,8 @@ from inference.rhythm import (
 )
 
 __all__ = ["ALARMS", "HOURLY", "PARTS", "AlarmRow", "HoursRow", "RhythmReport", "SpanRow", "judge_rhythm"]
+
+log = logging.getLogger(__name__)
 
 PARTS = {
     "development": ("train", "calibration"),
@@ -118,8 +122,8 @@ class Followed:
 
 
 def judge_rhythm(engine: Engine, wanted: EvaluationSettings) -> RhythmReport:
-    """Judge the parts that PARTS names. Raises DataMissing without a recording."""
-    entries = [one for one in open_sets(wanted.data) if one.part in PARTS[wanted.part] and one.ppg is not None]
+    """Judge the parts that PARTS names. Raises DataMissing without a recording, ManifestUnusable for a bad manifest."""
+    entries = [one for one in read_entries(wanted.data) if one.part in PARTS[wanted.part] and one.ppg is not None]
     if not entries:
         raise DataMissing(f"no recording with PPG of the {wanted.part} part in {wanted.data}")
     labelled = [(one, *found) for one in entries if (found := alarm_label(one)) is not None][: wanted.limit]
@@ -174,12 +178,15 @@ def _said(engine: Engine, segments: Sequence[Any]) -> dict[str, Heard]:
 
 
 def follow_all(engine: Engine, entries: Sequence[Entry], wanted: EvaluationSettings) -> list[Followed]:
-    """Every recording whose ECG can be judged, from end to end."""
-    by_name = {(one.dataset, one.name): one for one in entries}
-    records = [one for one in load_records(entries, wanted.cache, wanted.jobs) if judged(one)]
-    sets = dict.fromkeys(one.dataset for one in records)
-    kept = [one for name in sets for one in [each for each in records if each.dataset == name][: wanted.limit]]
-    return [_follow(engine, by_name[one.dataset, one.name], one) for one in tqdm(kept, desc="follow")]
+    """Every recording whose ECG can be judged, from end to end. Raises DataMissing when none can."""
+    loaded = load_all(entries, wanted.cache, wanted.jobs)
+    log.info("%s part: %s", wanted.part, loaded.counts())
+    pairs = [(entry, record) for entry, record in loaded.pairs if judged(record)]
+    if not pairs:
+        raise DataMissing(f"no recording to judge in the {wanted.part} part of {wanted.data}: {loaded.counts()}")
+    sets = dict.fromkeys(entry.dataset for entry, _ in pairs)
+    kept = [one for name in sets for one in [each for each in pairs if each[0].dataset == name][: wanted.limit]]
+    return [_follow(engine, entry, record) for entry, record in tqdm(kept, desc="follow")]
 
 
 def _follow(engine: Engine, entry: Entry, record: PreparedRecord) -> Followed:

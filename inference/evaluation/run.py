@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from inference.datasets.parts import load_part
 from inference.datasets.prepared import PreparedRecord
 from inference.engine import Engine
-from inference.evaluation.cases import Case, load_cases, load_part
+from inference.evaluation.cases import Case, load_cases, names_of
 from inference.evaluation.chest import chest_rows, limb_projection
 from inference.evaluation.controls import (
     Population,
@@ -90,13 +91,13 @@ def evaluate(engine: Engine, settings: EvaluationSettings) -> Report:
         model_id=engine.model_id,
         part=settings.part,
         summaries={name: [summarise(row) for row in _rows(cases, scored, name)] for name in _datasets(cases)},
-        records={case.record.name: figures for case, figures in zip(cases, scored, strict=True)},
+        records=dict(zip(names_of(cases), scored, strict=True)),
         seams={name: _seams(cases, streamed, scored, differences, name, _OWN) for name in _datasets(cases)},
         own_seams={
             name: _seams(cases, [one.streamed for one in people], scored, own_differences, name, _PERSONAL)
             for name in _datasets(cases)
         },
-        calibrations={case.record.name: one.outcome for case, one in zip(cases, people, strict=True)},
+        calibrations={name: one.outcome for name, one in zip(names_of(cases), people, strict=True)},
         refused={
             name: sum(one.calibration is None for case, one in zip(cases, people, strict=True) if _is(case, name))
             for name in _datasets(cases)
@@ -190,8 +191,8 @@ def _score_all(task: _Task) -> tuple[dict[str, Figures], Evidence]:
 
 def _judged(cases: Sequence[Case], judged: Sequence[tuple[dict[str, Figures], Evidence]], dataset: str) -> list[Judged]:
     return [
-        Judged(case.record.name, case.entry.subject, figures[_OWN].r_ii_lag, seen)
-        for case, (figures, seen) in zip(cases, judged, strict=True)
+        Judged(name, case.entry.subject, figures[_OWN].r_ii_lag, seen)
+        for name, case, (figures, seen) in zip(names_of(cases), cases, judged, strict=True)
         if _is(case, dataset)
     ]
 

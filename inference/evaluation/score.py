@@ -13,10 +13,11 @@ from inference.evaluation.estimate import Estimate
 from inference.evaluation.waveform import agreement, delayed, dtw, mean_beat, qrs_width_ms, to_unit
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["Figures", "figure_names", "judged", "score"]
+__all__ = ["WHEN_JUDGED", "Figures", "figure_names", "judged", "score"]
 
 _WINDOW = 10 * GRID_FS_HZ
 _MIN_WINDOWS, _MIN_SHARE = 6, 0.25
+WHEN_JUDGED = f"{_MIN_WINDOWS} windows of 10 s, and a quarter of all, whose ECG can be trusted"
 _DTW_WINDOWS, _DTW_BAND = 6, 64  # 64 half-rate samples: 1 s
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import wfdb
 
-from inference.datasets.manifest import Entry
+from inference.datasets.entry import Entry
+from inference.datasets.records import read_channels
 from inference.errors import DataMissing
 from inference.evaluation.estimate import Estimate, from_segments
 from stream.messages import ABSTAINED_UV, Demographics, EcgSegment, PpgChunk, PpgSegment
+from stream.monitor_delay import guessed_delay_s
 from stream.windows import DeviceWindows
 
 __all__ = ["Infers", "Streamed", "blank_chunk", "owned_again", "stream_record", "windows_from", "windows_of"]
@@ -47,23 +48,24 @@ def windows_of(
     """All windows of a recording's PPG, as `window` would send them. demographics: instead of the entry's own. span_s:
     of this stretch alone, times as in the whole.
 
-    Raises DataMissing when the recording has no PPG."""
-    source: Any = wfdb.rdrecord(str(entry.path), channel_names=None)
-    names = [name.strip().strip(",") for name in source.sig_name]
-    if entry.ppg is None or entry.ppg not in names:
-        raise DataMissing(f"{entry.name}: no PPG channel {entry.ppg}; the recording has {', '.join(names)}")
-    at = names.index(entry.ppg)
-    gain, baseline = float(source.adc_gain[at]), float(source.baseline[at])
+    Raises DataMissing when the recording has no PPG, or none that can be read."""
+    if entry.ppg is None:
+        raise DataMissing(f"{entry.name}: no PPG channel is named for it")
+    try:
+        channel = read_channels(entry.path, [entry.ppg], entry.span_s)[entry.ppg]
+    except ValueError as error:
+        raise DataMissing(f"{entry.name}: {error}") from error
     chunk = replace(
-        blank_chunk(entry.name, float(source.fs), 1 / gain),
+        blank_chunk(entry.name, channel.fs_hz, channel.step),
         channels=(entry.ppg,),
-        unit=source.units[at] or "NU",
-        offset=-baseline / gain,
+        unit=channel.unit or "NU",
+        offset=channel.offset,
         demographics=demographics or entry.demographics,
+        pulse_delay_s=guessed_delay_s(entry.ppg, channel.values, channel.fs_hz),
     )
-    begin, end = (0, None) if span_s is None else (round(second * source.fs) for second in span_s)
+    begin, end = (0, None) if span_s is None else (round(second * channel.fs_hz) for second in span_s)
     chunk = replace(chunk, t0_ns=round(begin / chunk.fs_hz * 1e9))
-    return windows_from(chunk, source.p_signal[begin:end, at])
+    return windows_from(chunk, channel.values[begin:end])
 
 
 def blank_chunk(name: str, fs_hz: float, scale: float) -> PpgChunk:
@@ -93,13 +95,18 @@ def blank_chunk(name: str, fs_hz: float, scale: float) -> PpgChunk:
     )
 
 
-def windows_from(chunk: PpgChunk, values: np.ndarray) -> list[PpgSegment]:
-    """All windows of one channel sent as copies of `chunk`. values: (m,) in its unit, NaN where missing."""
+def windows_from(chunk: PpgChunk, values: np.ndarray, motion_g: np.ndarray | None = None) -> list[PpgSegment]:
+    """All windows of one channel sent as copies of `chunk`. values: (m,) in its unit, NaN where missing. motion_g:
+    (3, m) beside it at the same rate."""
     device, out = DeviceWindows(clock=lambda: 0), []
+    mg = None if motion_g is None else np.clip(np.rint(1000 * motion_g.T), -32_767, 32_767).astype(np.int16)
     for seq, (start, stop) in enumerate(_finite_runs(values, int(_CHUNK_S * chunk.fs_hz))):
         counts = np.rint((values[start:stop, None] - chunk.offset) / chunk.scale).astype(np.int32)
         t0_ns = chunk.t0_ns + round(start / chunk.fs_hz * 1e9)
-        out += device.push(replace(chunk, seq=seq, t0_ns=t0_ns, samples=counts)).segments
+        sent = replace(chunk, seq=seq, t0_ns=t0_ns, samples=counts)
+        if mg is not None:
+            sent = replace(sent, motion_t0_ns=t0_ns, motion_fs_hz=chunk.fs_hz, motion_mg=mg[start:stop])
+        out += device.push(sent).segments
     return out + device.flush()
 
 

@@ -117,9 +117,9 @@ def _conditioned(light: np.ndarray, polarity: int, start_s: int = 0, seconds: in
 
 
 def windows_of_light(recording: Treadmill, channel: int, polarity: int) -> list[PpgSegment]:
-    """The recording's live windows, the device's delay told as its prior."""
+    """The recording's live windows with its accelerometer, the device's delay told as its prior."""
     chunk = replace(blank_chunk(recording.name, FS_HZ, LSB), polarity=polarity, pulse_delay_s=WRIST_DELAY_S)
-    return windows_from(chunk, recording.light[channel])
+    return windows_from(chunk, recording.light[channel], recording.motion_g)
 
 
 def pulse_answer(segments: Sequence[PpgSegment], first_ns: int, n: int) -> Answer:

@@ -16,8 +16,9 @@ from inference.engine import Engine
 from inference.evaluation.estimate import Estimate, from_segments, moved_to
 from inference.evaluation.intervals import bootstrap
 from inference.evaluation.pulseless import FS_HZ as MADE_FS_HZ
-from inference.evaluation.pulseless import KINDS, Pulseless, from_motion, try_pulseless
+from inference.evaluation.pulseless import KINDS, Pulseless, from_motion, from_worn_motion, try_pulseless
 from inference.evaluation.streamed import stream_record
+from inference.evaluation.swings import Swung
 from inference.evaluation.wrist import (
     Answer,
     StageFigures,
@@ -72,6 +73,7 @@ class WristReport:
     believed: Mapping[str, float]
     device: Mapping[str, DeviceFigures] | None
     pulseless: Sequence[Pulseless]
+    swings: Sequence[Swung] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,7 +189,9 @@ def judge_pulseless(engine: Engine, trials: int, treadmill: Path | None) -> list
     gate = AbstainSettings(engine.settings.min_quality, engine.settings.min_confidence)
     makes = {name: (make, MADE_FS_HZ) for name, make in KINDS.items()}
     if treadmill is not None:
-        makes["recorded motion"] = (from_motion(read_treadmill(treadmill)), FS_HZ)
+        recordings = read_treadmill(treadmill)
+        makes["recorded motion"] = (from_motion(recordings), FS_HZ)
+        makes["recorded motion, accelerometer"] = (from_worn_motion(recordings), FS_HZ)
     return [
         try_pulseless(engine, gate, name, make, trials, fs_hz=fs_hz)
         for name, (make, fs_hz) in tqdm(makes.items(), desc="no pulse")

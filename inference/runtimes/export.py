@@ -19,6 +19,7 @@ from inference.crop import BEAT_SAMPLES, CROP, KNOTS, Person
 from inference.denoiser import Told
 from inference.errors import RuntimeMissing
 from inference.model_folder import sha256, write_description
+from inference.typical_beat import TYPICAL_BEAT_FILE, typical_beat_bytes
 from inference.weights_file import Weights
 from stream.conditioning import SHAPE_SIZE
 from stream.windows import WINDOW
@@ -49,6 +50,9 @@ def export(weights: Weights, folder: Path, batch: int) -> str:
         path = folder / f"{name}.onnx"
         _write(graph, path)
         hashes[path.name] = sha256(path.read_bytes())
+    typical = typical_beat_bytes(weights.typical.beat_mv)
+    (folder / TYPICAL_BEAT_FILE).write_bytes(typical)
+    hashes[TYPICAL_BEAT_FILE] = sha256(typical)
     model_id = f"{weights.model_id}-onnx"
     facts = {
         "model_id": model_id,

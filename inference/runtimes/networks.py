@@ -8,6 +8,7 @@ import numpy as np
 
 from inference.crop import Person
 from inference.diffusion import Process
+from inference.typical_beat import TypicalBeat
 
 __all__ = ["Networks"]
 
@@ -21,6 +22,7 @@ class Networks(Protocol):
     device: str
     lead_scale: np.ndarray  # (8,) mV
     process: Process
+    typical: TypicalBeat
 
     def beat_probability(self, features: np.ndarray) -> np.ndarray:
         """(batch, n) of an R peak at each sample, for features (batch, 3, n)."""

@@ -13,6 +13,7 @@ from inference.diffusion import Process, filtered
 from inference.errors import WeightsCorrupt, WeightsMissing, WeightsUnfit
 from inference.model_folder import ModelFolder, read_folder
 from inference.settings import EngineSettings
+from inference.typical_beat import TYPICAL_BEAT_FILE, TypicalBeat
 
 __all__ = ["OnnxNetworks", "load"]
 
@@ -40,6 +41,7 @@ class OnnxNetworks:
         self.model_id, self.weights_id = folder.facts["model_id"], folder.facts["weights_id"]
         self.process = Process(folder.facts["blur"])
         self.lead_scale = np.array(folder.facts["lead_scale_mv"], np.float32)
+        self.typical = TypicalBeat(folder.files[TYPICAL_BEAT_FILE])
         self._beats, self._person, self._code, self._tell, self._denoise, self._band = (
             _session(folder, f"{name}.onnx", threads) for name in ("beats", "person", "code", "tell", "denoise", "band")
         )

@@ -29,7 +29,7 @@ class TorchNetworks:
 
     def __init__(self, weights: Weights, device: str = "cpu") -> None:
         self.model_id = self.weights_id = weights.model_id
-        self.device, self.lead_scale = device, weights.lead_scale
+        self.device, self.lead_scale, self.typical = device, weights.lead_scale, weights.typical
         self.head, self.generator = weights.head.to(device), weights.generator.to(device)
         self.process = self.generator.process
 

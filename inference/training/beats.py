@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,21 +12,35 @@ from torch import Tensor, nn
 
 from inference.beat_head import beat_features, normalise
 from inference.beat_network import BeatHead
-from inference.datasets.prepared import PreparedRecord
-from inference.training.loop import LoopSettings, run_loop
+from inference.datasets.prepared import PreparedRecord, fingerprint
+from inference.errors import DataMissing
+from inference.training.loop import LoopSettings, Stage, run_loop
 from stream.messages import GRID_FS_HZ
 
 __all__ = ["RASTER_SD_S", "aligned", "raster", "train_beats"]
+
+log = logging.getLogger(__name__)
 
 RASTER_SD_S = 0.026
 _WINDOW = 10 * GRID_FS_HZ
 # the loss counts where a live window owns samples or lends them: with full context on either side
 _COUNTED = slice(3 * GRID_FS_HZ, _WINDOW - int(1.3 * GRID_FS_HZ))
+_MIN_F1, _MIN_WINDOWS = 0.5, 6
 
 
 def aligned(records: Sequence[PreparedRecord]) -> list[PreparedRecord]:
     """Recordings whose PPG explains their beats: the others would teach noise."""
-    return [one for one in records if one.lag_f1 > 0.5 and one.usable.sum() >= 6]
+    return [one for one in records if one.lag_f1 > _MIN_F1 and one.usable.sum() >= _MIN_WINDOWS]
+
+
+def _counts(records: Sequence[PreparedRecord], kept: Sequence[PreparedRecord]) -> str:
+    with_ppg = [one for one in records if len(one.ppg)]
+    short = sum(one.usable.sum() < _MIN_WINDOWS for one in with_ppg)
+    astray = len(with_ppg) - len(kept) - short
+    return (
+        f"{len(kept)} of {len(with_ppg)} recordings with PPG can teach beats; left out: {short} with less than "
+        f"{10 * _MIN_WINDOWS} s of trusted ECG, {astray} whose pulses do not follow the beats"
+    )
 
 
 def raster(times_s: np.ndarray, n: int) -> np.ndarray:
@@ -104,7 +119,14 @@ def _loss(model: nn.Module, batch: list[Tensor]) -> tuple[Tensor, dict[str, floa
 
 
 def train_beats(records: Sequence[PreparedRecord], out: Path, settings: LoopSettings) -> BeatHead:
-    """Train the beat head on recordings of the train part. Returns its moving average."""
-    head = run_loop(BeatHead(), Sampler(aligned(records)), _loss, settings, out, "beats")
+    """Train the beat head on recordings of the train part. Returns its moving average.
+
+    Raises DataMissing when no recording's pulses follow its beats, CheckpointUnusable (see run_loop)."""
+    chosen = aligned(records)
+    if not chosen:
+        raise DataMissing(f"nothing to train on: {_counts(records, chosen)}")
+    log.info("%s", _counts(records, chosen))
+    stage = Stage("beats", out, {"recordings": fingerprint(chosen)})
+    head = run_loop(BeatHead(), Sampler(chosen), _loss, settings, stage)
     assert isinstance(head, BeatHead)
     return head

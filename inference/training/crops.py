@@ -12,14 +12,19 @@ from inference.beat_head import normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
 from inference.crop import BEAT_SAMPLES, CROP, HOP, KNOTS
 from inference.datasets.prepared import PreparedRecord
+from inference.datasets.reference import GENERATED
+from inference.errors import DataMissing
 from stream.conditioning import SHAPE_SIZE
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["CropSampler", "lead_scale", "mean_beat", "population_beat"]
+__all__ = ["CropSampler", "lead_scale", "mean_beat", "population_beat", "require_leads"]
 
 _BEFORE = 32  # samples of the mean beat before its R peak
-_SHARES = {"bidmc": 0.35, "cinc2015": 0.25, "ptbxl": 0.40}
+# how often a set is drawn from; of another one its recordings with PPG as often as CinC's, those without as PTB-XL's
+_SHARES = {("bidmc", True): 0.35, ("cinc2015", True): 0.25, ("ptbxl", False): 0.40}
+_OTHER = {True: 0.25, False: 0.40}
 _WINDOW = 10 * GRID_FS_HZ
+_KNOWN = 0.7  # of a crop: with less of any lead it teaches too little
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,13 +38,32 @@ class _Source:
 
 
 def lead_scale(records: Sequence[PreparedRecord]) -> np.ndarray:
-    """(8,) mV: the SD of each lead over the recordings that have it."""
+    """(8,) mV: the median over the recordings of each lead's SD; NaN for a lead that none has."""
     return np.array([_median_sd(records, lead) for lead in range(8)], np.float32)
 
 
+def require_leads(records: Sequence[PreparedRecord]) -> None:
+    """Raises DataMissing when none of the recordings has one of the leads: the model would have to make it up."""
+    _require(
+        np.array([any(np.isfinite(one.leads_mv[lead]).any() for one in records) for lead in range(8)]), len(records)
+    )
+
+
+def _require(there: np.ndarray, recordings: int) -> None:
+    if not there.all():
+        lacking = ", ".join(name for name, known in zip(GENERATED, there, strict=True) if not known)
+        raise DataMissing(
+            f"nothing of lead {lacking} in the {recordings} recordings that can teach the generator: add recordings "
+            "that have it; 12-lead ECGs without PPG, as of PTB-XL, will do"
+        )
+
+
 def _median_sd(records: Sequence[PreparedRecord], lead: int) -> float:
-    spreads = [one.leads_mv[lead].std() for one in records if np.isfinite(one.leads_mv[lead]).all()]
-    return float(np.median(spreads))
+    known = [np.isfinite(one.leads_mv[lead]) for one in records]
+    whole = [one.leads_mv[lead].std() for one, there in zip(records, known, strict=True) if there.all()]
+    # where every recording has a hole, what is between the holes
+    parts = [one.leads_mv[lead][there].std() for one, there in zip(records, known, strict=True) if there.any()]
+    return float(np.median(whole or parts)) if parts else float("nan")
 
 
 def mean_beat(leads: np.ndarray, beats: np.ndarray) -> np.ndarray:
@@ -77,17 +101,16 @@ def stamp(beat: np.ndarray, beats: np.ndarray, first: int, n: int) -> np.ndarray
 
 
 class CropSampler:
-    """Draws crops of CROP samples. scale: (8,) mV."""
+    """Draws crops of CROP samples. scale: (8,) mV. Raises DataMissing when no record has a beat of one of the leads."""
 
     def __init__(self, records: Sequence[PreparedRecord], scale: np.ndarray) -> None:
         self.sources = [_source(one, scale) for one in records]
-        self.sources = [one for one in self.sources if one.parts]
-        self.population = population_beat([beat for one in self.sources for _, beat in one.parts[:1]])
-        self.by_set = {
-            name: [i for i, one in enumerate(self.sources) if one.record.dataset == name] for name in _SHARES
-        }
-        self.by_set = {name: members for name, members in self.by_set.items() if members}
-        self.shares = np.array([_SHARES[name] for name in self.by_set])
+        self.sources = [one for one in self.sources if one.parts and _has_crops(one)]
+        self.population = _population(self.sources)
+        kinds = [(one.record.dataset, len(one.record.ppg) > 0) for one in self.sources]
+        known = [*_SHARES, *sorted(set(kinds) - set(_SHARES))]
+        self.by_set = {kind: [i for i, own in enumerate(kinds) if own == kind] for kind in known if kind in kinds}
+        self.shares = np.array([_SHARES.get(kind, _OTHER[kind[1]]) for kind in self.by_set])
         self.shares /= self.shares.sum()
 
     def __call__(self, rng: np.random.Generator, batch: int) -> dict[str, np.ndarray]:
@@ -104,7 +127,7 @@ class CropSampler:
             first = int(rng.integers(0, source.leads.shape[1] - CROP))
             leads = source.leads[:, first : first + CROP]
             mask = np.isfinite(leads)
-            if mask.any(0).mean() > 0.7:
+            if mask.any(0).mean() > _KNOWN:
                 break
         near = source.beats[(source.beats > first - 4 * GRID_FS_HZ) & (source.beats < first + CROP + 2 * GRID_FS_HZ)]
         others = [beat for part, beat in source.parts if part.stop <= first or part.start >= first + CROP]
@@ -119,6 +142,22 @@ class CropSampler:
             "beat": np.nan_to_num(beat),
             "beat_mask": np.isfinite(beat).all(1) * (rng.random(8) > 0.1),
         }
+
+
+def _has_crops(source: _Source) -> bool:
+    """Whether any crop can be drawn from it: drawing tries until one fits."""
+    if source.leads.shape[1] <= CROP:
+        return False
+    known = np.cumsum(np.concatenate([[0], np.isfinite(source.leads).any(0)]))
+    return bool((known[CROP:-1] - known[: -CROP - 1]).max() > _KNOWN * CROP)
+
+
+def _population(sources: Sequence[_Source]) -> np.ndarray:
+    beats = np.stack([beat for one in sources for _, beat in one.parts] or [np.full((8, BEAT_SAMPLES), np.nan)])
+    _require(np.asarray(np.isfinite(beats).all(2).any(0)), len(sources))
+    # one stretch a person; all of them for a lead that none has in its first
+    first = population_beat([one.parts[0][1] for one in sources])
+    return np.where(np.isfinite(first), first, population_beat(list(beats)))
 
 
 def _source(record: PreparedRecord, scale: np.ndarray) -> _Source:

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from inference.affinity import contrastive_loss
-from inference.datasets.prepared import PreparedRecord
+from inference.datasets.prepared import PreparedRecord, fingerprint
 from inference.diffusion import dct, idct
 from inference.generator import Generator, GeneratorConfig
 from inference.training.beats import aligned
 from inference.training.crops import CropSampler, lead_scale
-from inference.training.loop import LoopSettings, run_loop
+from inference.training.loop import LoopSettings, Stage, run_loop
 
 __all__ = ["train_generator", "usable_for_generator"]
 
@@ -85,9 +85,9 @@ def _masked(error: Tensor, weight: Tensor, square: bool = True) -> Tensor:
 
 def train_generator(
     records: Sequence[PreparedRecord], out: Path, settings: LoopSettings, config: GeneratorConfig
-) -> tuple[Generator, CropSampler, np.ndarray]:
-    """Train on the train part. Returns the moving average, the sampler (with the population's beat) and the lead scale
-    (8,) in mV."""
+) -> tuple[Generator, np.ndarray]:
+    """Train on the train part. Returns the moving average and the lead scale (8,) in mV. Raises DataMissing when no
+    recording has one of the leads, CheckpointUnusable (see run_loop)."""
     chosen = usable_for_generator(records)
     scale = lead_scale(chosen)
     sampler = CropSampler(chosen, scale)
@@ -95,13 +95,8 @@ def train_generator(
     model = Generator(config)
     beats = np.nan_to_num(sampler.population)
     model.groups.start_from(torch.from_numpy(np.cov(beats).astype(np.float32)))
-    trained = run_loop(
-        model,
-        Objective(sampler, config.use_contrastive).draw,
-        Objective(sampler, config.use_contrastive),
-        settings,
-        out,
-        "generator",
-    )
+    objective = Objective(sampler, config.use_contrastive)
+    stage = Stage("generator", out, {"generator": config.as_dict(), "recordings": fingerprint(chosen)})
+    trained = run_loop(model, objective.draw, objective, settings, stage)
     assert isinstance(trained, Generator)
-    return trained, sampler, scale
+    return trained, scale

@@ -8,18 +8,24 @@ import copy
 import json
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-__all__ = ["LoopSettings", "run_loop"]
+from inference.training.checkpoint import load_checkpoint, save_checkpoint
+from inference.training.losses import draw_losses
+
+__all__ = ["LoopSettings", "Stage", "run_loop"]
 
 log = logging.getLogger(__name__)
+
+_EVERY = 50  # steps between two lines of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +41,49 @@ class LoopSettings:
     save_every_s: float = 60.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """name: of the files NAME.ckpt, .jsonl and .svg in `out`. made_with: beside the settings, what a checkpoint must
+    have been made with to be gone on from: the network's configuration, the recordings."""
+
+    name: str
+    out: Path
+    made_with: Mapping[str, Any] = field(default_factory=dict)
+
+    def file(self, suffix: str) -> Path:
+        """OUT/NAME and the suffix."""
+        return self.out / f"{self.name}{suffix}"
+
+
 def run_loop(
     model: nn.Module,
     draw: Callable[[np.random.Generator, int], list[Tensor]],
     loss_of: Callable[[nn.Module, list[Tensor]], tuple[Tensor, dict[str, float]]],
     settings: LoopSettings,
-    out: Path,
-    name: str,
+    stage: Stage,
 ) -> nn.Module:
     """Train `model` and return its moving average, in eval mode.
 
-    draw(rng, batch) gives one batch; loss_of(model, batch) the loss and figures for the log. The checkpoint is
-    out/NAME.ckpt, the log out/NAME.jsonl; with a checkpoint of the same settings there, training goes on from it."""
-    out.mkdir(parents=True, exist_ok=True)
+    draw(rng, batch) gives one batch; loss_of(model, batch) the loss and figures for the log. With a checkpoint of the
+    same settings there, training goes on from it; the result is that of a run that was never stopped, to the last bit
+    on one thread. The plot is drawn anew whenever a checkpoint is written.
+
+    Raises CheckpointUnusable when the checkpoint there is damaged or of other settings."""
+    stage.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     average = copy.deepcopy(model).eval()
     optimiser = torch.optim.AdamW(model.parameters(), settings.rate, weight_decay=settings.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, settings.steps, pct_start=0.15)
     parts = {"model": model, "average": average, "optimiser": optimiser, "schedule": schedule}
-    checkpoint = out / f"{name}.ckpt"
-    step = _resume(checkpoint, parts, settings)
+    made_with = _matters(settings) | dict(stage.made_with)
+    progress = load_checkpoint(stage.file(".ckpt"), parts, made_with) or {"step": 0, "smooth": {}}
+    step, smooth = progress["step"], progress["smooth"]
+    if step:
+        log.info("going on from step %d of %s", step, stage.file(".ckpt"))
     saved_at = time.monotonic()
-    smooth: dict[str, float] = {}
     with (
-        (out / f"{name}.jsonl").open("a") as journal,
-        tqdm(total=settings.steps, initial=step, desc=name, mininterval=5) as bar,
+        _journal(stage.file(".jsonl"), step) as journal,
+        tqdm(total=settings.steps, initial=step, desc=stage.name, mininterval=5) as bar,
     ):
         while step < settings.steps:
             model.train()
@@ -76,34 +100,28 @@ def run_loop(
             for key, value in figures.items():
                 smooth[key] = 0.98 * smooth.get(key, value) + 0.02 * value
             bar.update()
-            if step % 50 == 0:
+            if step % _EVERY == 0:
                 bar.set_postfix({key: f"{value:.4f}" for key, value in smooth.items()})
                 journal.write(json.dumps({"step": step, **smooth}) + "\n")
                 journal.flush()
             if time.monotonic() - saved_at > settings.save_every_s or step == settings.steps:
-                _save(checkpoint, parts, settings, step)
+                save_checkpoint(stage.file(".ckpt"), parts, made_with, {"step": step, "smooth": smooth})
+                draw_losses(stage.file(".jsonl"), stage.file(".svg"))
                 saved_at = time.monotonic()
     return average.eval()
 
 
-def _resume(checkpoint: Path, parts: dict, settings: LoopSettings) -> int:
-    if not checkpoint.exists():
-        return 0
-    state = torch.load(checkpoint, weights_only=True)
-    if state["settings"] != asdict(settings):
-        log.warning("%s was made with other settings: starting anew", checkpoint.name)
-        return 0
-    for key, part in parts.items():
-        part.load_state_dict(state[key])
-    log.info("going on from step %d of %s", state["step"], checkpoint.name)
-    return state["step"]
+def _matters(settings: LoopSettings) -> dict[str, Any]:
+    """What decides the result; how often it is saved does not."""
+    return {name: value for name, value in asdict(settings).items() if name != "save_every_s"}
 
 
-def _save(checkpoint: Path, parts: dict, settings: LoopSettings, step: int) -> None:
-    state = {key: part.state_dict() for key, part in parts.items()}
-    partial = checkpoint.with_suffix(".part")
-    torch.save({**state, "settings": asdict(settings), "step": step}, partial)
-    partial.replace(checkpoint)
+def _journal(path: Path, step: int) -> TextIO:
+    """The log, opened to go on at `step`: what a killed run wrote after its checkpoint is done, and written, again."""
+    lines = path.read_text().splitlines(keepends=True) if step and path.exists() else []
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    path.write_text("".join(kept))
+    return path.open("a")
 
 
 @torch.no_grad()

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from inference.datasets.manifest import open_sets, read_manifest
-from inference.datasets.prepare import load_records
+from inference.datasets.parts import load_part
+from inference.folders import ready_for_output
 from inference.generator import GeneratorConfig
 from inference.training.beats import train_beats
-from inference.training.generate import train_generator
+from inference.training.crops import require_leads
+from inference.training.generate import train_generator, usable_for_generator
 from inference.training.loop import LoopSettings
+from inference.training.monitor_delay import fit_monitor_delay
+from inference.training.typical import typical_beat
 from inference.weights_file import save_weights
 
 __all__ = ["TrainSettings", "train"]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,19 @@ class TrainSettings:
 
 
 def train(settings: TrainSettings) -> str:
-    """Run every stage, going on where an earlier run stopped. Returns the model id. Raises DataMissing."""
+    """Run every stage, going on where an earlier run stopped. Returns the model id.
+
+    Raises, before anything is prepared, OutputUnusable and ManifestUnusable; then DataMissing, CheckpointUnusable."""
+    ready_for_output(settings.out)
     torch.set_num_threads(settings.threads)
-    entries = read_manifest(settings.data) if settings.data.suffix == ".csv" else open_sets(settings.data)
-    records = load_records([one for one in entries if one.part == "train"], settings.out / "prepared")
-    log.info("%d recordings of the train part", len(records))
+    pairs = load_part(settings.data, settings.out / "prepared", "train", jobs=2)
+    records = [record for _, record in pairs]
+    require_leads(usable_for_generator(records))  # before the beat head's minutes, not after them
+    delay = fit_monitor_delay(pairs)
+    if delay:
+        delay.write(settings.out / "monitor_delay.json")
     head = train_beats(records, settings.out, LoopSettings(settings.beat_steps, 3e-3, settings.seed))
-    generator, sampler, scale = train_generator(
+    generator, scale = train_generator(
         records, settings.out, LoopSettings(settings.generator_steps, 2e-3, settings.seed), settings.generator
     )
-    return save_weights(settings.out / "weights", head, generator, scale, sampler.population)
+    return save_weights(settings.out / "weights", head, generator, scale, typical_beat(records))

@@ -11,6 +11,7 @@ import pyedflib
 from ingest.errors import BadRecording
 from ingest.recordings.recording import Recording, ReferenceLeads, checked, choose_channel, lead_name
 from stream.messages import Demographics
+from stream.monitor_delay import guessed_delay_s
 
 __all__ = ["matches", "read"]
 
@@ -68,6 +69,7 @@ def _recording(path: Path, file: pyedflib.EdfReader, channel: str | None) -> Rec
             offset=offset,
             unit=file.getPhysicalDimension(index).strip() or "NU",
             length_ns=int(times[-1]) if len(times) else 0,
+            pulse_delay_s=guessed_delay_s(names[index], samples.astype(float), fs),
             demographics=_person(file, begun.date() if dated else None),
             reference=_reference(file, names),
         )

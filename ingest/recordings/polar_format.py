@@ -1,7 +1,8 @@
 """Polar Sensor Logger text files: raw light of a Polar Verity Sense, 3 green channels and ambient, sensor time in ns.
 
-The light falls when a pulse arrives, so the polarity is -1. Source: the app's file header; sensor time counts from
-2000-01-01 (Polar BLE SDK, documentation of the time system)."""
+The light falls when a pulse arrives, so the polarity is -1. The acceleration is the app's other file, NAME_ACC.txt
+beside NAME_PPG.txt, by the same sensor clock. Source: the app's file headers; sensor time counts from 2000-01-01 (Polar
+BLE SDK, documentation of the time system)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest.errors import BadRecording
-from ingest.recordings.recording import Recording, checked, choose_channel
+from ingest.recordings.recording import RecordedMotion, Recording, checked, choose_channel
 
 __all__ = ["matches", "read"]
 
@@ -58,5 +59,23 @@ def read(path: Path, channel: str | None = None, fs_hz: float | None = None) -> 
             length_ns=int(times[-1] - times[0]),
             polarity=-1,
             pulse_delay_s=ARM_DELAY_S,
+            motion=_motion(path, int(times[0])),
         )
     )
+
+
+def _motion(path: Path, first_ns: int) -> RecordedMotion | None:
+    """None without the file. Raises BadRecording."""
+    beside = path.with_name(path.name.replace("_PPG", "_ACC"))
+    if beside == path or not beside.is_file():
+        return None
+    try:
+        cells = [line.split(";") for line in beside.read_text(errors="replace").splitlines()[1:] if line.strip()]
+        times = np.array([int(row[1]) for row in cells], np.int64) - first_ns
+        samples = np.array([[float(one) for one in row[2:5]] for row in cells])
+    except (ValueError, IndexError, OverflowError) as error:
+        raise BadRecording(f"{beside}: a row is not as its header says; the file may be cut off ({error})") from error
+    steps = np.diff(times)
+    if not len(steps) or (steps <= 0).any() or samples.shape != (len(times), 3):
+        raise BadRecording(f"{beside}: its times do not increase, or its rows are not three axes; move it away")
+    return RecordedMotion(float(1e9 / steps[steps < 1.5 * np.median(steps)].mean()), times, samples)

@@ -13,6 +13,7 @@ from stream.messages import LEADS, Demographics
 
 __all__ = [
     "Recording",
+    "RecordedMotion",
     "ReferenceLeads",
     "as_counts",
     "checked",
@@ -33,6 +34,16 @@ class ReferenceLeads:
     names: tuple[str, ...]
     fs_hz: float
     samples_mv: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedMotion:
+    """The accelerometer beside the PPG. times_ns: (m,) int64 on the PPG's clock (0 is its first sample), increasing,
+    missing samples left out. samples_mg: (m, 3)."""
+
+    fs_hz: float
+    times_ns: np.ndarray
+    samples_mg: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +69,7 @@ class Recording:
     pulse_delay_s: float | None = None
     demographics: Demographics = field(default_factory=Demographics)
     reference: ReferenceLeads | None = None
+    motion: RecordedMotion | None = None
 
 
 def checked(recording: Recording) -> Recording:
@@ -87,13 +99,14 @@ def first_seconds(recording: Recording, seconds: float) -> Recording:
 
 
 def repeated(recording: Recording, seconds: float) -> Recording:
-    """The recording's PPG again and again, for at least `seconds`, joined without a gap; a true ECG is left out."""
+    """The recording's PPG again and again, for at least `seconds`, joined without a gap; what is beside it is left
+    out."""
     period_ns = recording.length_ns + round(1e9 / recording.fs_hz)
     turns = math.ceil(seconds * 1e9 / period_ns)
     times = recording.times_ns + period_ns * np.arange(turns)[:, None]
     samples = np.tile(recording.samples, turns)
     length_ns = turns * period_ns - round(1e9 / recording.fs_hz)
-    return replace(recording, times_ns=times.ravel(), samples=samples, length_ns=length_ns, reference=None)
+    return replace(recording, times_ns=times.ravel(), samples=samples, length_ns=length_ns, reference=None, motion=None)
 
 
 def choose_channel(name: str, there: list[str], wanted: str | None, usual: tuple[str, ...]) -> int:

@@ -1,14 +1,18 @@
-"""What the recorder wrote (`p2es record`): a session folder with session.json, the PPG as received, the true ECG."""
+"""What the recorder wrote (`p2es record`): a session folder with session.json, the PPG as received, the true ECG, the
+accelerometer."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ingest.errors import BadRecording
 from ingest.recordings import wfdb_format
-from ingest.recordings.recording import Recording, ReferenceLeads
+from ingest.recordings.recording import RecordedMotion, Recording, ReferenceLeads
 from stream.messages import Demographics
 
 __all__ = ["matches", "read"]
@@ -40,6 +44,7 @@ def read(path: Path, channel: str | None = None, fs_hz: float | None = None) -> 
             pulse_delay_s=facts["pulse_delay_s"],
             demographics=Demographics(**facts["demographics"]),
             reference=_reference(folder),
+            motion=_motion(folder, facts),
         )
     except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
         raise BadRecording(f"{folder}: session.json is not one of the recorder's ({error})") from error
@@ -49,3 +54,14 @@ def _reference(folder: Path) -> ReferenceLeads | None:
     if not (folder / "reference.hea").exists():
         return None
     return wfdb_format.reference_of(folder / "reference")
+
+
+def _motion(folder: Path, facts: dict[str, Any]) -> RecordedMotion | None:
+    if not (folder / "motion.hea").exists():
+        return None
+    fs_hz, begun_ns = float(facts["motion_fs_hz"]), int(facts["motion_first_ns"]) - int(facts["first_ns"])
+    samples, units = wfdb_format.columns_of(folder / "motion")
+    known = np.flatnonzero(np.isfinite(samples).all(1))
+    if units != ["mg"] * 3 or len(known) < 2:
+        return None
+    return RecordedMotion(fs_hz, begun_ns + np.rint(known * 1e9 / fs_hz).astype(np.int64), samples[known])

@@ -13,8 +13,9 @@ import wfdb
 from ingest.errors import BadRecording
 from ingest.recordings.recording import Recording, ReferenceLeads, checked, choose_channel, lead_name
 from stream.messages import Demographics
+from stream.monitor_delay import guessed_delay_s
 
-__all__ = ["matches", "read", "reference_of"]
+__all__ = ["columns_of", "matches", "read", "reference_of"]
 
 _PPG = ("PLETH", "PPG")
 
@@ -52,6 +53,7 @@ def read(path: Path, channel: str | None = None, fs_hz: float | None = None) -> 
             offset=-base / gain,
             unit=(stored.units[index] or "NU").strip(","),
             length_ns=int(times[-1]) if len(times) else 0,
+            pulse_delay_s=guessed_delay_s(names[index], np.where(missing, np.nan, digital), fs),
             demographics=_person(header.comments),
             reference=_reference(stored, names, float(header.fs)),
         )
@@ -62,6 +64,15 @@ def reference_of(stem: Path) -> ReferenceLeads | None:
     """The ECG leads of a record, None when it has none. Raises BadRecording."""
     header = _header(stem)
     return _reference(_stored(stem, header), [name.strip().strip(",") for name in header.sig_name], float(header.fs))
+
+
+def columns_of(stem: Path) -> tuple[np.ndarray, list[str]]:
+    """(n, signals) physical values of a record whose signals have one rate, NaN where missing, and their units.
+
+    Raises BadRecording."""
+    header = _header(stem)
+    stored = _stored(stem, header)
+    return np.stack([stored_physical(stored, index) for index in range(len(header.sig_name))], 1), list(stored.units)
 
 
 def _header(stem: Path) -> Any:

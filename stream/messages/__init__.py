@@ -6,6 +6,9 @@ from stream.messages.types import (
     GRID_FS_HZ,
     GRID_STEP_NS,
     LEADS,
+    MOTION_FS_HZ,
+    PLAUSIBLE,
+    UNKNOWN_MG,
     Abstention,
     Alert,
     Demographics,
@@ -16,6 +19,7 @@ from stream.messages.types import (
     PpgChunk,
     PpgSegment,
     ReferenceEcg,
+    implausible,
 )
 
 __all__ = [
@@ -23,6 +27,9 @@ __all__ = [
     "GRID_FS_HZ",
     "GRID_STEP_NS",
     "LEADS",
+    "PLAUSIBLE",
+    "MOTION_FS_HZ",
+    "UNKNOWN_MG",
     "Abstention",
     "Alert",
     "Demographics",
@@ -38,5 +45,6 @@ __all__ = [
     "UnknownSchema",
     "decode",
     "encode",
+    "implausible",
     "schema_id",
 ]

@@ -16,6 +16,9 @@ __all__ = [
     "GRID_FS_HZ",
     "GRID_STEP_NS",
     "LEADS",
+    "PLAUSIBLE",
+    "MOTION_FS_HZ",
+    "UNKNOWN_MG",
     "Abstention",
     "Alert",
     "Demographics",
@@ -26,18 +29,28 @@ __all__ = [
     "PpgChunk",
     "PpgSegment",
     "ReferenceEcg",
+    "implausible",
 ]
 
 GRID_FS_HZ = 128
 GRID_STEP_NS = 1_000_000_000 // GRID_FS_HZ  # 7,812,500: exact
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+# what a person can be; a value outside is a slip of the keyboard or another unit
+PLAUSIBLE = {"age_years": (0.0, 120.0), "height_cm": (20.0, 250.0), "weight_kg": (0.3, 400.0)}
 ABSTAINED_UV = -32768  # int16 minimum, which WFDB format 16 reads back as NaN
+MOTION_FS_HZ = 32  # of the acceleration in a segment: every fourth place of the grid
+UNKNOWN_MG = -32768  # acceleration that was not measured
 
 
 def array(dtype: str, *columns: int | str | None):
     """Mark a field as an array carried as little-endian bytes; `columns` is the trailing shape (a field name counts
     the entries of that field)."""
     return field(metadata={"dtype": dtype, "columns": columns})
+
+
+def acceleration():
+    """(n, 3) int16 in mg, none when left out: messages had no such field at first."""
+    return field(default_factory=lambda: np.zeros((0, 3), "<i2"), metadata={"dtype": "<i2", "columns": (3,)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,18 @@ class Demographics:
     weight_kg: float | None = None
 
 
+def implausible(person: Demographics) -> dict[str, str]:
+    """By field what is wrong with it and what it may be ("0 to 120, not 300"); empty when all can be."""
+    wrong = {}
+    for name, (low, high) in PLAUSIBLE.items():
+        value = getattr(person, name)
+        if value is not None and not low <= value <= high:
+            wrong[name] = f"{low:g} to {high:g}, not {value:g}"
+    if person.sex not in (None, "F", "M"):
+        wrong["sex"] = f"F or M, not {person.sex}"
+    return wrong
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PpgChunk:
     """100-500 ms of PPG as received. `samples` is (n, channels) int32; value = samples * scale + offset in `unit`.
@@ -60,6 +85,8 @@ class PpgChunk:
     `end` marks the end of the session; such a chunk has no samples and t0_ns = end of the last one.
     `device_clock_offset_ns` is UTC minus device time, `clock_drift_ppm` how much longer a device second is than ours
     (version 1 had none), `clock_residual_ns` how much later than the earliest possible the samples came.
+    `motion_mg` is (k, 3), acceleration beside the PPG, evenly apart, the first at `motion_t0_ns`: what came in since
+    the chunk before, none of it later than this chunk's last sample (versions 1 and 2 had none).
     """
 
     device: str
@@ -83,6 +110,9 @@ class PpgChunk:
     end: bool
     samples: np.ndarray = array("<i4", "channels")
     clock_drift_ppm: float | None = None
+    motion_t0_ns: int | None = None
+    motion_fs_hz: float | None = None
+    motion_mg: np.ndarray = acceleration()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +125,8 @@ class PpgSegment:
     The window owns ECG samples [owned_start, owned_stop) (indices into ppg's grid).
     ECG time = PPG time: the model looks `delay_samples` ahead for the pulse of a beat.
     `last` says that the session (or this contiguous stretch of it) ends with this window.
+    `motion_mg` is (window_s * MOTION_FS_HZ, 3), acceleration in the pulse band at every fourth sample, UNKNOWN_MG where
+    there is none; empty without an accelerometer (version 1 had none).
     """
 
     patient: str
@@ -117,6 +149,7 @@ class PpgSegment:
     valid: np.ndarray = array("<u1")
     scale: np.ndarray = array("<f4")
     shape: np.ndarray = array("<f4", 16)
+    motion_mg: np.ndarray = acceleration()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,33 @@ from ingest.recordings import Recording, ReferenceLeads, read_recording
 from ingest.session import ppg_chunks, reference_chunks
 from sinks.recorder.process import Recorder
 from sinks.settings import RecordSettings
-from stream.messages import Demographics
+from stream.messages import Demographics, Motion
+
+
+def test_the_accelerometer_is_read_back_beside_the_ppg(tmp_path):
+    rng = np.random.default_rng(1)
+    times = np.rint(np.arange(2000) / 50 * 1e9).astype(np.int64)
+    mg = rng.integers(-2000, 2000, (1500, 3)).astype(np.int16)
+    kept = np.r_[0:500, 800:1500]
+    plain = Recording(
+        "p", "x", 0, True, 50.0, times, rng.integers(0, 99, 2000).astype(np.int32), 1.0, 0.0, "NU", int(times[-1])
+    )
+    recorder = Recorder(RecordSettings(tmp_path))
+    sent = list(ppg_chunks(plain, "p", "d", 4_000_000_000))
+    for one in sent:
+        recorder.take(one)
+    for seq, at in enumerate(kept.reshape(-1, 100)):  # it began 1.5 s after the PPG
+        t0_ns = 4_000_000_000 + 1_500_000_000 + round(at[0] / 50 * 1e9)
+        recorder.take(
+            Motion("d", "p", sent[0].session, seq, t0_ns, 50.0, "mg", 4_000_000_000, mg[at].astype(np.float32))
+        )
+    recorder.close()
+    read = read_recording(next(tmp_path.rglob("session.json")))
+    assert read.motion is not None
+    np.testing.assert_array_equal(read.motion.times_ns, 1_500_000_000 + kept * 20_000_000)
+    np.testing.assert_array_equal(read.motion.samples_mg, mg[kept])
+    again = np.concatenate([one.motion_mg for one in ppg_chunks(read, "p", "d")])
+    np.testing.assert_array_equal(again, mg[kept])
 
 
 def test_a_recorded_session_is_read_back_as_it_was(tmp_path):

@@ -32,6 +32,7 @@ def test_defaults_file_environment_flags_in_this_order(tmp_path):
         ({"infer.engine.runtime": "onnx", "infer.engine.device": "cuda"}, "cuda is torch's"),
         ({"infer.engine.sampler": "x"}, "ancestral, ddim or dpmpp_2m"),
         ({"patients.p.sex": "x"}, "F or M"),
+        ({"patients.p.age_years": "610"}, "patients.p.age_years: 0 to 120, not 610"),
         ({"patients.p.limits.heart_rate_low": "130"}, "not below"),
         ({"kafka": "x"}, "is a table"),
         ({"patients.p": "x"}, "is no table"),

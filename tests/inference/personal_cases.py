@@ -8,7 +8,7 @@ from inference.personal.calibration import BEFORE, SIZE, Calibration, Quality, S
 from inference.personal.own_beat import smooth_ends
 from tests.inference.recordings import ecg
 
-MODEL = "p2es-e343d88955"
+MODEL = "p2es-f67e0bdece"
 
 
 def own_beat_uv(r_mv: float) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Small recordings with known beats, for the tests of this room."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +63,68 @@ def write_monitor(
         write_dir=str(folder),
     )
     return folder / name
+
+
+@dataclass(frozen=True)
+class SegmentOf:
+    """seconds; gains by channel, in their order; samples in a frame by channel, 1 when left out."""
+
+    seconds: int
+    gains: dict[str, float]
+    per_frame: dict[str, int] = field(default_factory=dict)
+
+
+def write_segments(
+    folder: Path,
+    name: str,
+    beats_s: np.ndarray,
+    segments: Sequence[SegmentOf | None],
+    fs: float = 125,
+    gap_s: int = 10,
+    delay_s: float = 0.55,
+    stem: str = "",
+) -> Path:
+    """A record of segments under a layout header, as in the MIMIC databases; None is a gap of gap_s. Channels: PLETH
+    or Pleth, V, any other a limb lead. Returns its path, no extension."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = stem or name
+    names = list(dict.fromkeys(key for one in segments if one for key in one.gains))
+    frames_each = dict.fromkeys(names, 1) | {k: v for one in segments if one for k, v in one.per_frame.items()}
+    lines, start, total = [f"{stem}_layout 0"], 0.0, 0
+    for number, one in enumerate(segments, 1):
+        seconds = one.seconds if one else gap_s
+        frames = round(seconds * fs)
+        lines.append(f"{stem}_{number:04d} {frames}" if one else f"~ {frames}")
+        if one:
+            _write_segment(folder, f"{stem}_{number:04d}", beats_s, delay_s, one, fs, frames, start)
+        start, total = start + frames / fs, total + frames
+    (folder / f"{stem}_layout.hea").write_text(
+        f"{stem}_layout {len(names)} {fs} 0\n"
+        + "".join(f"~ 0x{frames_each[key]} 1(0)/mV 0 0 0 0 0 {key}\n" for key in names)
+    )
+    header = f"{name}/{len(lines)} {len(names)} {fs} {total} 07:08:00 06/05/2130\n"
+    (folder / f"{name}.hea").write_text(header + "\n".join(lines) + "\n")
+    return folder / name
+
+
+def _write_segment(
+    folder: Path, name: str, beats_s: np.ndarray, delay_s: float, one: SegmentOf, fs: float, frames: int, start_s: float
+) -> None:
+    signals, per_frame = [], [one.per_frame.get(key, 1) for key in one.gains]
+    for key, each in zip(one.gains, per_frame, strict=True):
+        times = start_s + np.arange(frames * each) / (fs * each)
+        values = (
+            pleth(beats_s, times, delay_s)
+            if key.upper() == "PLETH"
+            else ecg(beats_s, times, -0.7 if key == "V" else 1.0)
+        )
+        signals.append(np.rint(values * one.gains[key]).astype(np.int64))
+    record = wfdb.Record(
+        record_name=name, n_sig=len(signals), fs=fs, sig_len=frames, samps_per_frame=per_frame,
+        file_name=[f"{name}.dat"] * len(signals), fmt=["16"] * len(signals), adc_gain=list(one.gains.values()),
+        baseline=[0] * len(signals), units=["NU" if key.upper() == "PLETH" else "mV" for key in one.gains],
+        sig_name=list(one.gains), e_d_signal=signals,
+    )  # fmt: skip
+    record.set_d_features(expanded=True)
+    record.set_defaults()
+    record.wrsamp(write_dir=str(folder), expanded=True)

@@ -100,6 +100,19 @@ def test_a_poor_signal_is_reported_after_ten_seconds():
     assert [(one.rule, one.at_ns // S) for one in changes] == [("poor_signal", 10)]
 
 
+def test_a_wearer_who_moves_has_no_pause_but_a_poor_signal_that_says_moving():
+    rules, beats = PatientAlerts("p", Limits()), np.concatenate([train(75, 0, 20), train(75, 50, 80)])
+    changes = run(beats, 20, rules)
+    for at in range(20, 50, 2):
+        changes += rules.take(segment(at, [], reasons=("moving",), abstained="moving: the pulse cannot be told"))
+    for at in range(50, 80, 2):
+        changes += rules.take(segment(at, beats))
+    assert [(one.rule, one.state, one.evidence) for one in changes] == [
+        ("poor_signal", "raised", "moving"),
+        ("poor_signal", "cleared", "moving"),
+    ]
+
+
 def test_a_repeated_segment_changes_nothing_and_a_gap_is_no_pause():
     rules, beats = PatientAlerts("p", Limits()), train(75, 0, 60)
     run(beats, 20, rules)

@@ -106,6 +106,31 @@ def test_a_device_that_restarts_its_clock_is_followed_after_the_hold():
     assert len(late) == len(second)
 
 
+def test_what_came_before_a_restart_during_the_hold_is_given_up_and_the_rest_has_true_times():
+    aligner, given = Aligner(FORM, 55.0), []
+    first = list(polar_like(2, origin_ns=1_000_000_000_000))
+    second = list(polar_like(20, origin_ns=5, begun_ns=EPOCH + 3_000_000_000))
+    for block, true in first + second:
+        given += aligner.push(block, int(true[-1]))
+    assert aligner.resets == 1
+    assert len(given) == len(second)
+    assert np.abs([one.t0_ns - true[0] for one, (_, true) in zip(given, second, strict=True)]).max() < 10_000_000
+
+
+@pytest.mark.parametrize("ahead_s", [11, 3600, 86_400 * 365])
+def test_a_device_whose_clock_is_set_forward_is_followed_after_the_hold(ahead_s):
+    aligner, given = Aligner(FORM, 55.0), []
+    first = list(polar_like(30))
+    second = list(
+        polar_like(30, origin_ns=123_456_789 + (30 + ahead_s) * 1_000_000_000, begun_ns=EPOCH + 30_000_000_000)
+    )
+    for block, true in first + second:
+        given += aligner.push(block, int(true[-1]))
+    assert aligner.resets == 1
+    late = given[-len(second) :]
+    assert np.abs([one.t0_ns - true[0] for one, (_, true) in zip(late, second, strict=True)]).max() < 10_000_000
+
+
 @pytest.mark.parametrize("off", [-0.004, 0.0, 0.004])
 def test_a_device_that_only_counts_is_timed_by_arrival_whatever_its_true_rate(off):
     form, fs, rng = StreamFormat(("a",), 100.0), 100.0 * (1 + off), np.random.default_rng(5)

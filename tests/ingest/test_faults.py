@@ -54,6 +54,9 @@ def test_drift_stretches_time_and_noise_moves_values():
     fast = list(inject(chunks(100), Faults(drift_ppm=100)))
     assert fast[80].t0_ns - 80 * N * STEP_NS == pytest.approx(80 * N * STEP_NS * 1e-4, abs=1)
     assert fast[80].fs_hz == pytest.approx(FS_HZ / 1.0001)
+    beside = [dataclasses.replace(one, motion_t0_ns=one.t0_ns, motion_fs_hz=50.0) for one in chunks(100)]
+    moved_too = list(inject(beside, Faults(drift_ppm=100)))
+    assert (moved_too[80].motion_t0_ns, moved_too[80].motion_fs_hz) == (fast[80].t0_ns, pytest.approx(50 / 1.0001))
     loud = list(inject(chunks(100), Faults(noise=0.5)))
     moved = np.concatenate([a.samples - b.samples for a, b in zip(loud, chunks(100), strict=True)])
     usual = np.sqrt(np.mean([one.samples.var() for one in list(chunks(100))[:-1]]))

@@ -125,6 +125,26 @@ async def test_what_could_not_be_sent_is_sent_at_the_next_start_before_the_new(t
     assert broker.got == list(range(22))
 
 
+async def test_what_was_being_sent_when_the_broker_went_is_sent_at_the_next_start(tmp_path):
+    broker, spool = Broker(), Spool(tmp_path, 10**7)
+    first = Outbox(broker.connect, spool)
+    running = asyncio.create_task(first.run())
+    first.put([message(0)])
+    await until(lambda: broker.got == [0])
+    broker.is_there.clear()
+    first.put([message(1)])  # given to the broker, which answers no more
+    await until(lambda: first.is_away)
+    first.put([message(2)])
+    first.close()
+    await asyncio.wait_for(running, 2)
+    spool.close()
+    broker.is_there.set()
+    second = Outbox(broker.connect, Spool(tmp_path, 10**7))
+    second.close()
+    await second.run()
+    assert broker.got == [0, 1, 2]
+
+
 async def test_of_what_is_only_about_now_only_the_newest_waits(tmp_path):
     broker, spool = Broker(), Spool(tmp_path, 10**7)
     broker.is_there.clear()

@@ -50,6 +50,25 @@ def test_polar_text_is_raw_light_at_its_measured_rate():
     assert read_recording(POLAR, "channel 2").samples[0] != one.samples[0]
 
 
+def polar(folder, rows, name="x_ACC.txt"):
+    """A minute of light beside a file of acceleration."""
+    light = [f"x;{5_000_000_000 + k * 20_000_000};{k};" for k in range(3000)]
+    (folder / "x_PPG.txt").write_text("\n".join(["Phone timestamp;sensor timestamp [ns];channel 0;", *light]))
+    (folder / name).write_text("\n".join(["Phone timestamp;sensor timestamp [ns];X [mg];Y [mg];Z [mg]", *rows]))
+    return folder / "x_PPG.txt"
+
+
+def test_polar_acceleration_lies_beside_the_light_on_its_clock(tmp_path):
+    rows = [f"x;{4_000_000_000 + k * 19_000_000};{k};-{k};990" for k in range(100)]
+    motion = read_recording(polar(tmp_path, rows)).motion
+    assert motion is not None
+    assert motion.fs_hz == pytest.approx(1000 / 19)
+    assert motion.times_ns[:2].tolist() == [-1_000_000_000, -981_000_000]
+    assert motion.samples_mg[7].tolist() == [7, -7, 990]
+    (tmp_path / "x_ACC.txt").unlink()
+    assert read_recording(tmp_path / "x_PPG.txt").motion is None
+
+
 def csv(folder, text, name="a.csv"):
     path = folder / name
     path.write_text(text)
@@ -222,6 +241,8 @@ def bad_header(folder):
             lambda folder: csv(folder, "Phone timestamp;sensor timestamp [ns];channel 0;\nx;1;2;\nx;2\n", "p.txt"),
             "cut off",
         ),
+        (lambda folder: polar(folder, ["x;1;2;3;4", "x;2;3"]), "x_ACC.*cut off"),
+        (lambda folder: polar(folder, ["x;1;2;3;4", "x;1;2;3;4"]), "x_ACC.*do not increase"),
     ],
 )
 def test_a_bad_file_is_refused_with_one_line_that_says_why(tmp_path, make, says):

@@ -115,3 +115,21 @@ def test_a_full_disk_costs_the_oldest_and_never_an_error(tmp_path):
         spool.close()
     finally:
         subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_half_a_record_that_a_full_disk_took_does_not_hide_those_after_it(tmp_path):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=True)
+    try:
+        spool = Spool(tmp_path, 10**9)
+        (tmp_path / "other").write_bytes(bytes(15 * 4096))  # one page is left: a record and a third
+        spool.append(entries(range(2), size=3000))
+        assert spool.dropped == 1
+        (tmp_path / "other").unlink()
+        spool.append(entries(range(2, 5), size=3000))
+        spool.close()
+        again = Spool(tmp_path, 10**9)
+        assert drained(again) == [0, 2, 3, 4]
+        again.close()
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)

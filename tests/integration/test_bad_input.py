@@ -68,6 +68,21 @@ def test_a_bad_recording_and_a_bad_setting_are_one_line(tmp_path):
     one_line(p2es(*nobody, "alert"), 2, "no Kafka broker at 127.0.0.1:1")
 
 
+def test_bad_lists_and_folders_stop_training_and_evaluation_with_one_line(tmp_path):
+    bad = tmp_path / "mine.csv"
+    bad.write_text("record,ppg,leads,dataset,subject,age\nx,PLETH,II=IV,mine,1,300\n")
+    says = "mine.csv has 3 problems: line 2: age_years: 0 to 120, not 300; line 2: lead IV: one of"
+    one_line(p2es("train", "--data", bad, "--out", tmp_path / "runs"), 2, says)
+    one_line(p2es("evaluate", "--data", bad, "-o", tmp_path / "docs"), 2, says)
+    one_line(p2es("manifest", "check", bad), 2, says)
+    (tmp_path / "file").write_text("")
+    one_line(p2es("train", "--data", bad, "--out", tmp_path / "file" / "runs"), 2, "cannot write into")
+    one_line(p2es("evaluate", "--data", bad, "-o", tmp_path / "file"), 2, "cannot write into")
+    for source in ("open", "mimic3", "mimic4"):
+        one_line(p2es("manifest", source, tmp_path, "-o", tmp_path / "out.csv"), 2, f"{tmp_path}")
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_an_hour_of_flat_line_is_abstained_and_has_no_beats(tmp_path):
     wfdb.wrsamp(
         "flat", fs=125, units=["NU"], sig_name=["PLETH"], p_signal=np.full((3600 * 125, 1), 0.5), fmt=["16"],

@@ -17,7 +17,7 @@ from stream.messages import Alert, DeviceStatus, PpgChunk
 from tests.integration.bluetooth import ADDRESS, NAME, room
 from tests.integration.real_servers import real_servers
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("servers")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("other servers")]
 AWAY_S = float(os.environ.get("BROKER_AWAY_SECONDS", "15"))
 
 

@@ -14,7 +14,7 @@ from ingest.session import session_id, start_ns
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS
 from tests.integration.real_servers import demo_recording, real_servers, replay, stages, truth
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("servers")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("other servers")]
 PASSWORD = "P2ES_KAFKA__SASL_PASSWORD"  # the variable; the word itself is made for each run
 
 

@@ -34,12 +34,12 @@ EXAMPLES = [
     PpgChunk(
         "dev", "pat", "ses", 7, 1_700_000_000_000_000_000, 54.75, ("a", "b"), 1, "counts", 0.5, -3.0, -1, 0.25, PERSON,
         12, None, 99, 2_000_000_000, False, np.array([[1, -2], [2**30, 4]], "<i4"),
-        12.5,
+        12.5, 1_699_999_999_900_000_000, 52.0, np.array([[1, -2, 3], [4, 5, -1000]], "<i2"),
     ),
     PpgSegment(
         "pat", "dev", "ses", 2_000_000_000, 128, 1, 3, 256, 384, 72, 0.75, ("flat",), PERSON, 0, 5, True,
         np.array([0.5, -1, 2, 3], "<f4"), np.array([1, 0, 1, 1], "u1"), np.array([1, 2], "<f4"),
-        np.arange(32, dtype="<f4").reshape(2, 16),
+        np.arange(32, dtype="<f4").reshape(2, 16), np.array([[7, 8, -32768]], "<i2"),
     ),
     EcgSegment(
         "pat", "dev", "ses", 2_000_000_000, 128, 61.5, 0.9, ("f",), 0.8, ("r", "s"), (Abstention(1, 2, "why"),), "m", 2,
@@ -71,14 +71,25 @@ def test_the_golden_bytes_of_version_1_still_mean_the_same(message):
     if isinstance(message, EcgSegment):  # what version 2 added is empty
         message = dataclasses.replace(message, rr_ms=np.zeros(0, "<f4"))
     if isinstance(message, PpgChunk):
-        message = dataclasses.replace(message, clock_drift_ppm=None)
+        message = dataclasses.replace(without_motion(message), clock_drift_ppm=None)
+    if isinstance(message, PpgSegment):
+        message = dataclasses.replace(message, motion_mg=np.zeros((0, 3), "<i2"))
     assert_same(decode(payload, type(message)), message)
 
 
-@pytest.mark.parametrize("kind", [EcgSegment, PpgChunk])
+@pytest.mark.parametrize("kind", [EcgSegment, PpgChunk, PpgSegment])
 def test_the_golden_bytes_of_version_2_still_mean_the_same(kind):
     (message,) = (one for one in EXAMPLES if isinstance(one, kind))
+    message = without_motion(message) if isinstance(message, PpgChunk) else message
     assert_same(decode((GOLDEN / f"{kind.__name__}.v2.bin").read_bytes(), kind), message)
+
+
+def test_the_golden_bytes_of_version_3_still_mean_the_same():
+    assert_same(decode((GOLDEN / "PpgChunk.v3.bin").read_bytes(), PpgChunk), EXAMPLES[0])
+
+
+def without_motion(chunk):
+    return dataclasses.replace(chunk, motion_t0_ns=None, motion_fs_hz=None, motion_mg=np.zeros((0, 3), "<i2"))
 
 
 @pytest.mark.parametrize("message", EXAMPLES, ids=lambda one: type(one).__name__)
@@ -116,6 +127,13 @@ def test_an_unknown_id_and_another_record_are_told_apart_from_garbage():
         decode(b"\x00\x00\x00\x03\xe7", PpgChunk)
     with pytest.raises(UnknownSchema, match="is a Alert, expected a PpgChunk"):
         decode(encode(EXAMPLES[3]), PpgChunk)
+
+
+def test_a_chunk_without_an_accelerometer_says_so_in_no_more_than_a_few_bytes():
+    bare, same = without_motion(EXAMPLES[0]), decode(encode(without_motion(EXAMPLES[0])), PpgChunk)
+    assert_same(same, bare)
+    assert same.motion_mg.shape == (0, 3)
+    assert len(encode(bare)) - len((GOLDEN / "PpgChunk.v2.bin").read_bytes()) == 3
 
 
 def test_samples_that_do_not_fill_their_channels_are_malformed():

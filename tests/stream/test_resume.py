@@ -11,13 +11,17 @@ from stream.resume import DeviceLog
 from stream.windows import DeviceWindows
 
 FS, SIZE = 64.0, 32
+BEHIND_NS = 1_300_000_000  # the acceleration's way is longer
 
 
 def chunk(device, seq, t0_ns, session="s", end=False, seed=0):
-    values = np.random.default_rng((seed, seq)).integers(0, 1000, (0 if end else SIZE, 1)).astype(np.int32)
+    rng = np.random.default_rng((seed, seq))
+    values = rng.integers(0, 1000, (0 if end else SIZE, 1)).astype(np.int32)
+    mg = rng.integers(-900, 900, (0 if end else SIZE, 3)).astype(np.int16)
     return PpgChunk(
-        device, "p", session, seq, t0_ns, FS, ("ppg",), 0, "NU", 1.0, 0.0, 1, None, None, None, None, 0, 0, end, values
-    )
+        device, "p", session, seq, t0_ns, FS, ("ppg",), 0, "NU", 1.0, 0.0, 1, None, None, None, None, 0, 0, end, values,
+        None, None if end else t0_ns - BEHIND_NS, None if end else FS, mg,
+    )  # fmt: skip
 
 
 def recording(device, seconds, gaps_at, start_s=3, end=True):
@@ -35,7 +39,8 @@ def key(segment):
 
 
 def content(segment):
-    return segment.ppg.tobytes(), segment.valid.tobytes(), segment.scale.tobytes(), segment.owned_stop, segment.last
+    arrays = (segment.ppg, segment.valid, segment.scale, segment.motion_mg)
+    return *(one.tobytes() for one in arrays), segment.owned_stop, segment.last
 
 
 def consume(log, crashes):

@@ -47,6 +47,7 @@ async def test_a_session_ends_with_its_marker_and_the_battery_is_known(ward, wor
     assert ward.outbox.of(PPG_CHUNKS)[-1].end
     assert one.pipeline.fs_hz == pytest.approx(54.75, rel=1e-3)
     assert one.pipeline.battery_percent == 80
+    assert not band.peripheral.connected  # somebody else may have it now
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,7 @@ async def test_a_lost_link_is_a_gap_and_the_session_goes_on(ward, world, verity)
     await asyncio.sleep(1)
     band.drop()
     await ward.until(lambda: one.state != "streaming")
+    assert one.reason == "the connection was lost"  # told by bleak, not by the silence that follows
     await ward.streaming(one)
     await asyncio.sleep(1)
     await ward.end()
