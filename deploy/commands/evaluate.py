@@ -65,7 +65,7 @@ def command(
     part = part or _PARTS[task][0]
     if part not in _PARTS[task]:
         raise typer.BadParameter(f"one of {', '.join(_PARTS[task])}", param_hint="--part")
-    if not thresholds:
+    if not (thresholds or band):
         ready_for_output(out)
     if task != "ecg":
         from deploy.judging import judge_diagnoses, judge_findings, judge_wrist

@@ -191,8 +191,8 @@ def _score_all(task: _Task) -> tuple[dict[str, Figures], Evidence]:
 
 def _judged(cases: Sequence[Case], judged: Sequence[tuple[dict[str, Figures], Evidence]], dataset: str) -> list[Judged]:
     return [
-        Judged(case.record.name, case.entry.subject, figures[_OWN].r_ii_lag, seen)
-        for case, (figures, seen) in zip(cases, judged, strict=True)
+        Judged(name, case.entry.subject, figures[_OWN].r_ii_lag, seen)
+        for name, case, (figures, seen) in zip(names_of(cases), cases, judged, strict=True)
         if _is(case, dataset)
     ]
 

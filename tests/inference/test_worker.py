@@ -32,7 +32,7 @@ def test_a_good_segment_has_no_problem():
         ({"quality": float("inf")}, "not finite"),
         ({"owned_stop": 1281}, "not inside"),
         ({"owned_start": 900}, "not inside"),
-        ({"delay_samples": 128}, "delay"),
+        ({"delay_samples": 200}, "delay"),
         ({"start_ns": 3}, "start"),
     ],
 )
