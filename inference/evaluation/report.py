@@ -36,8 +36,8 @@ _PROTOCOL = """\
   *failed* is the mean number of windows without two beats to take a rate from.
 - **Beats** are detected in the estimated lead II, as a reader of the trace would, and matched mutually with the
   true ones. *lag*: after the best constant lag of each recording (within 1 s), because a bedside monitor delays its
-  PPG by an amount that no one can know from the recording (here about {delay:.2f} s or 1.16 s); *as is*: as it
-  stands.
+  PPG by an amount of its own (here about {delay:.2f} s or 1.14 s); *as is*: as it stands, p2es with the kind of monitor
+  that the PPG's spectrum tells ([how](model-card.md)), the controls with the population's delay.
 - **Waveforms**: both sides zero-phase 0.5-40 Hz; r and RMSE per 10-s window, in mV, z-scored, and scaled to [-1,
   1]; means over recordings. Lead II unless "limb" (mean of six). A flat estimate has r = 0. *SD ratio*: estimated
   over true amplitude.
