@@ -21,7 +21,7 @@ from inference.evaluation.controls import Population, constant
 from inference.evaluation.score import score
 from inference.evaluation.streamed import windows_of
 from inference.generator import GeneratorConfig
-from inference.training import generate
+from inference.training import generate, loop
 from inference.training.beats import Sampler, aligned, train_beats
 from inference.training.crops import CropSampler, lead_scale, require_leads
 from inference.training.generate import Objective, train_generator, usable_for_generator
@@ -161,6 +161,31 @@ def test_the_generators_checkpoint_holds_its_configuration(records, tmp_path, mo
     train_generator(records, tmp_path, LoopSettings(1, 1e-3), config)
     assert stages[0].made_with == {"generator": config.as_dict(), "recordings": fingerprint(records)}
     assert stages[0].file(".ckpt") == tmp_path / "generator.ckpt"
+
+
+def test_the_generator_goes_on_to_the_last_bit(records, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "draw_losses", lambda *_: None)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    settings = LoopSettings(2, 1e-3, batch=4, save_every_s=-1)
+    whole, *_ = train_generator(records, tmp_path / "whole", settings, GeneratorConfig())
+    calls, real = [], Objective.__call__
+
+    def stopped(self, model, batch):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, model, batch)
+
+    monkeypatch.setattr(Objective, "__call__", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train_generator(records, tmp_path / "again", settings, GeneratorConfig())
+    again, *_ = train_generator(records, tmp_path / "again", settings, GeneratorConfig())
+    torch.set_num_threads(threads)
+    assert len(calls) == 3
+    for one, other in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.isfinite(one).all()
+        assert torch.equal(one, other)
 
 
 def test_other_recordings_have_another_fingerprint(records):
