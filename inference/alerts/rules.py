@@ -12,7 +12,6 @@ import numpy as np
 from inference.alerts.condition import Condition
 from inference.alerts.irregular import IrregularWatch
 from inference.alerts.limits import Limits
-from inference.motion import MOVING
 from stream.messages import GRID_STEP_NS, Alert, EcgSegment
 
 __all__ = ["PatientAlerts"]
@@ -22,6 +21,7 @@ _MIN_BEATS = 4
 _POOR = 0.3
 _CLEAR_S = 4.0
 _DEAD = ("flat", "no pulse", "missing")
+_OF_THE_HEART = ("no beats found", "no pulse yet")  # abstentions in which beats were looked for and believed
 
 _TEXTS = {
     "no_pulse": "No pulse in the signal: check the sensor and the patient",
@@ -75,8 +75,8 @@ class PatientAlerts:
             return []
         if segment.start_ns > self._known_to_ns:
             self._beats_ns = self._beats_ns[:0]  # a gap: intervals across it mean nothing
-        if MOVING in segment.reasons:
-            self._beats_ns = self._beats_ns[:0]  # nor do those across what was not read for the movement
+        if any(one.reason not in _OF_THE_HEART for one in segment.abstained):
+            self._beats_ns = self._beats_ns[:0]  # nor do those across what was not read
         self._known_to_ns = stop_ns
         self._beats_ns = np.concatenate([self._beats_ns, segment.beats_ns])
         changes = self._technical(segment, stop_ns) + self._physiological(segment, stop_ns)

@@ -100,16 +100,24 @@ def test_a_poor_signal_is_reported_after_ten_seconds():
     assert [(one.rule, one.at_ns // S) for one in changes] == [("poor_signal", 10)]
 
 
-def test_a_wearer_who_moves_has_no_pause_but_a_poor_signal_that_says_moving():
+@pytest.mark.parametrize(
+    ("why", "reasons", "evidence"),
+    [
+        ("moving: the pulse cannot be told from the movement", ("moving",), "moving"),
+        ("beats unsure", (), "confidence 0.90"),
+        ("poor signal: noise", (), "confidence 0.90"),
+    ],
+)
+def test_what_was_not_read_is_no_pause_but_a_poor_signal_that_says_why(why, reasons, evidence):
     rules, beats = PatientAlerts("p", Limits()), np.concatenate([train(75, 0, 20), train(75, 50, 80)])
     changes = run(beats, 20, rules)
     for at in range(20, 50, 2):
-        changes += rules.take(segment(at, [], reasons=("moving",), abstained="moving: the pulse cannot be told"))
+        changes += rules.take(segment(at, [], reasons=reasons, abstained=why))
     for at in range(50, 80, 2):
         changes += rules.take(segment(at, beats))
     assert [(one.rule, one.state, one.evidence) for one in changes] == [
-        ("poor_signal", "raised", "moving"),
-        ("poor_signal", "cleared", "moving"),
+        ("poor_signal", "raised", evidence),
+        ("poor_signal", "cleared", evidence),
     ]
 
 
