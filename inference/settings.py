@@ -34,8 +34,8 @@ class EngineSettings:
     min_confidence: float = 0.65
     max_movement: float = 0.5
     # 90 % of the next person's samples, as p2es evaluate --band --data DIR printed them
-    band_wider: float = 0.407
-    own_band_wider: float = 0.123
+    band_wider: float = 0.423
+    own_band_wider: float = 0.128
 
 
 @dataclass(frozen=True, slots=True)
