@@ -127,6 +127,7 @@ def train_beats(records: Sequence[PreparedRecord], out: Path, settings: LoopSett
         raise DataMissing(f"nothing to train on: {_counts(records, chosen)}")
     log.info("%s", _counts(records, chosen))
     stage = Stage("beats", out, {"recordings": fingerprint(chosen)})
+    torch.manual_seed(settings.seed)  # a run killed before its first checkpoint begins from the same head
     head = run_loop(BeatHead(), Sampler(chosen), _loss, settings, stage)
     assert isinstance(head, BeatHead)
     return head

@@ -21,7 +21,7 @@ from inference.evaluation.controls import Population, constant
 from inference.evaluation.score import score
 from inference.evaluation.streamed import windows_of
 from inference.generator import GeneratorConfig
-from inference.training import generate, loop
+from inference.training import beats, generate, loop
 from inference.training.beats import Sampler, aligned, train_beats
 from inference.training.crops import CropSampler, lead_scale, require_leads
 from inference.training.generate import Objective, train_generator, usable_for_generator
@@ -161,6 +161,12 @@ def test_the_generators_checkpoint_holds_its_configuration(records, tmp_path, mo
     train_generator(records, tmp_path, LoopSettings(1, 1e-3), config)
     assert stages[0].made_with == {"generator": config.as_dict(), "recordings": fingerprint(records)}
     assert stages[0].file(".ckpt") == tmp_path / "generator.ckpt"
+
+
+def test_a_run_that_begins_again_begins_from_the_same_head(records, tmp_path, monkeypatch):
+    monkeypatch.setattr(beats, "run_loop", lambda model, *_: model)
+    one, other = (train_beats(records, tmp_path, LoopSettings(1, 1e-3)).state_dict() for _ in range(2))
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_the_generator_goes_on_to_the_last_bit(records, tmp_path, monkeypatch):
