@@ -56,8 +56,7 @@ def judge_wrist(settings: EngineSettings, wanted: EvaluationSettings, out: Path,
         if (data / "bidmc").is_dir() and (data / "cinc2015").is_dir()
         else (),
     )
-    write_wrist(report, out, f"p2es evaluate --task wrist --data DIR --trials {trials}")
-    return f"{out / 'wrist.md'} {out / 'wrist.json'}"
+    return write_wrist(report, out, f"p2es evaluate --task wrist --data DIR --trials {trials}")
 
 
 def judge_findings(settings: EngineSettings, wanted: EvaluationSettings, out: Path) -> str:

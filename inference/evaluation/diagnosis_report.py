@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from inference.evaluation.diagnosis_rules import RuleRow
 from inference.evaluation.diagnosis_run import PERSON, DiagnosisReport, DiagnosisRow, Figure
-from inference.evaluation.plain import known
+from inference.evaluation.plain import write_page
 
 __all__ = ["write_diagnosis"]
 
@@ -76,10 +75,7 @@ _SEEN = """
 def write_diagnosis(report: DiagnosisReport, folder: Path, command: str) -> str:
     """Write folder/diagnosis.md and .json; the development part is named in the file's name. Returns the names."""
     stem = "diagnosis" if report.part == "all" else f"diagnosis-{report.part}"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{stem}.md").write_text(_text(report, command))
-    (folder / f"{stem}.json").write_text(json.dumps(known(asdict(report)), indent=1) + "\n")
-    return f"{folder / stem}.md {folder / stem}.json"
+    return write_page(folder, stem, _text(report, command), asdict(report))
 
 
 def _text(report: DiagnosisReport, command: str) -> str:

@@ -1,12 +1,15 @@
-"""Results as JSON: numbers rounded, and null for what is not known, since JSON has no NaN."""
+"""Results on disk: a page for people, and JSON with numbers rounded and null for what is not known, since JSON has no
+NaN."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["known"]
+__all__ = ["known", "write_page"]
 
 
 def known(value: Any) -> Any:
@@ -18,3 +21,11 @@ def known(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 5) if np.isfinite(value) else None
     return value
+
+
+def write_page(folder: Path, stem: str, text: str, facts: Any) -> str:
+    """Write folder/STEM.md and, of `known` facts, folder/STEM.json. Returns their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{stem}.md").write_text(text)
+    (folder / f"{stem}.json").write_text(json.dumps(known(facts), indent=1) + "\n")
+    return f"{folder / stem}.md {folder / stem}.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from inference.evaluation.figures.plots import write_plots
 from inference.evaluation.figures.section import sections
 from inference.evaluation.figures.summary import Amplitude, SetFigures
 from inference.evaluation.plain import known as _known
+from inference.evaluation.plain import write_page
 from inference.evaluation.score import Figures
 from inference.evaluation.tables import Summary, markdown
 
@@ -105,10 +105,8 @@ class Report:
 
 def write_report(report: Report, folder: Path) -> None:
     """Write folder/evaluation.md, folder/evaluation.json and the pictures in folder/figures."""
-    folder.mkdir(parents=True, exist_ok=True)
     write_plots(report.figures, report.chest_amplitudes, folder / "figures")
-    (folder / "evaluation.md").write_text(_text(report))
-    (folder / "evaluation.json").write_text(json.dumps(_plain(report), indent=1) + "\n")
+    write_page(folder, "evaluation", _text(report), _plain(report))
 
 
 def _text(report: Report) -> str:

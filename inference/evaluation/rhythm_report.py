@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from inference.evaluation.plain import known
+from inference.evaluation.plain import write_page
 from inference.evaluation.rhythm import CLEARLY_IRREGULAR, CLEARLY_REGULAR, Tally
 from inference.evaluation.rhythm_run import AlarmRow, HoursRow, RhythmReport, SpanRow
 from inference.rhythm import IRREGULAR_S, RULES
@@ -62,10 +61,7 @@ _PROTOCOL = f"""\
 def write_rhythm(report: RhythmReport, folder: Path, command: str) -> str:
     """Write folder/rhythm.md and .json; another part than test is named in the file's name. Returns the names."""
     stem = "rhythm" if report.part == "test" else f"rhythm-{report.part}"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{stem}.md").write_text(_text(report, command))
-    (folder / f"{stem}.json").write_text(json.dumps(known(asdict(report)), indent=1) + "\n")
-    return f"{folder / stem}.md {folder / stem}.json"
+    return write_page(folder, stem, _text(report, command), asdict(report))
 
 
 def _text(report: RhythmReport, command: str) -> str:

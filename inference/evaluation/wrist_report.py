@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from inference.evaluation.plain import known
+from inference.evaluation.plain import write_page
 from inference.evaluation.pulseless import SECONDS, Pulseless
 from inference.evaluation.swings import Swung
 from inference.evaluation.wrist_device import DeviceFigures
@@ -105,11 +104,9 @@ _PROTOCOL = """\
 """
 
 
-def write_wrist(report: WristReport, folder: Path, command: str) -> None:
-    """Write folder/wrist.md and folder/wrist.json. command: that repeats it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "wrist.md").write_text(_text(report, command))
-    (folder / "wrist.json").write_text(json.dumps(known(asdict(report)), indent=1) + "\n")
+def write_wrist(report: WristReport, folder: Path, command: str) -> str:
+    """Write folder/wrist.md and folder/wrist.json. command: that repeats it. Returns their names."""
+    return write_page(folder, "wrist", _text(report, command), asdict(report))
 
 
 def _text(report: WristReport, command: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from inference.beat_head import normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
-from inference.crop import BEAT_SAMPLES, CROP, HOP, KNOTS
+from inference.crop import BEAT_BEFORE, BEAT_SAMPLES, CROP, HOP, KNOTS
 from inference.datasets.prepared import PreparedRecord
 from inference.datasets.reference import GENERATED
 from inference.errors import DataMissing
@@ -19,7 +19,6 @@ from stream.messages import GRID_FS_HZ
 
 __all__ = ["CropSampler", "lead_scale", "mean_beat", "population_beat", "require_leads"]
 
-_BEFORE = 32  # samples of the mean beat before its R peak
 # how often a set is drawn from; of another one its recordings with PPG as often as CinC's, those without as PTB-XL's
 _SHARES = {("bidmc", True): 0.35, ("cinc2015", True): 0.25, ("ptbxl", False): 0.40}
 _OTHER = {True: 0.25, False: 0.40}
@@ -69,10 +68,10 @@ def _median_sd(records: Sequence[PreparedRecord], lead: int) -> float:
 def mean_beat(leads: np.ndarray, beats: np.ndarray) -> np.ndarray:
     """(8, 90) median beat from 0.25 s before to 0.45 s after R; NaN for leads not there. beats: grid places."""
     at = np.round(beats).astype(int)
-    at = at[(at >= _BEFORE) & (at + BEAT_SAMPLES - _BEFORE <= leads.shape[1])]
+    at = at[(at >= BEAT_BEFORE) & (at + BEAT_SAMPLES - BEAT_BEFORE <= leads.shape[1])]
     if len(at) < 3:
         return np.full((8, BEAT_SAMPLES), np.nan, np.float32)
-    cut = leads[:, at[:, None] + np.arange(-_BEFORE, BEAT_SAMPLES - _BEFORE)]
+    cut = leads[:, at[:, None] + np.arange(-BEAT_BEFORE, BEAT_SAMPLES - BEAT_BEFORE)]
     there = np.asarray(np.isfinite(cut).all(2))  # (8, beats)
     out = np.full((8, BEAT_SAMPLES), np.nan, np.float32)
     for lead in range(8):
@@ -90,13 +89,13 @@ def stamp(beat: np.ndarray, beats: np.ndarray, first: int, n: int) -> np.ndarray
     """(8, n): the mean beat at every R peak; where two meet, each keeps its side of the midpoint (35 : 65)."""
     out = np.zeros((len(beat), n), np.float32)
     for i, place in enumerate(beats):
-        left = -_BEFORE if i == 0 else max(-_BEFORE, -0.35 * (place - beats[i - 1]))
-        right = BEAT_SAMPLES - _BEFORE - 1
+        left = -BEAT_BEFORE if i == 0 else max(-BEAT_BEFORE, -0.35 * (place - beats[i - 1]))
+        right = BEAT_SAMPLES - BEAT_BEFORE - 1
         if i + 1 < len(beats):
             right = min(right, 0.65 * (beats[i + 1] - place))
         at = np.arange(max(0, int(np.ceil(place + left)) - first), min(n, int(place + right) - first + 1))
         for lead in range(len(beat)):
-            out[lead, at] = np.interp(at + first - place, np.arange(BEAT_SAMPLES) - _BEFORE, beat[lead])
+            out[lead, at] = np.interp(at + first - place, np.arange(BEAT_SAMPLES) - BEAT_BEFORE, beat[lead])
     return out
 
 
