@@ -22,6 +22,7 @@ from ingest.recordings import read_recording
 from stream.messages import LEADS
 from tests.inference.recordings import ecg as ecg_of
 from tests.inference.recordings import heartbeats, write_monitor
+from tests.inference.students import with_a_student
 
 DATA = Path(__file__).parents[1] / "data"
 REAL = DATA / "bidmc01-60s"
@@ -87,6 +88,12 @@ def only(recording, *names):
     truth = recording.reference
     columns = [truth.names.index(name) for name in names]
     return ecg(recording, names=names, samples_mv=truth.samples_mv[:, columns])
+
+
+def test_a_calibration_is_of_the_weights_whichever_denoiser_serves(monitors, tmp_path):
+    student = Engine.load(EngineSettings(weights=with_a_student(tmp_path), denoiser="student"))
+    one = calibrate(monitors["early"], student, "p", 0, 60)
+    assert one.model_id == student.networks.weights_id != student.model_id
 
 
 @pytest.mark.parametrize(("names", "leads"), [(("II",), ("II",)), (("V",), ()), (("aVR", "V"), ("aVR",))])
