@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from inference.abstain import MOVED, AbstainSettings, abstentions, known_span
-from inference.band import widened
+from inference.band import CLEAR, widened
 from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
 from inference.crop import BEAT_BEFORE, BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
@@ -174,8 +174,12 @@ class Engine:
             return mv, widened(band, mv[1], self.settings.band_wider)
         leads = own.leads(mv, peaks, crop.first)
         limits = own.band(band, leads[1] - mv[1], peaks, crop.first)
-        wider = self.settings.own_band_wider if own.has_band else self.settings.band_wider
-        return leads, widened(limits, leads[1], wider)
+        return leads, widened(limits, leads[1], self._wider(own, window.segment.quality))
+
+    def _wider(self, own: OwnLeads, quality: float) -> float:
+        if not own.has_band:
+            return self.settings.band_wider
+        return self.settings.own_band_wider if quality >= CLEAR else self.settings.own_band_wider_poor
 
     def _result(self, window: _Window, leads_uv: np.ndarray, band_uv: np.ndarray) -> EcgSegment:
         segment, beats = window.segment, window.beats

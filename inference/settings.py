@@ -16,8 +16,9 @@ class EngineSettings:
     drawn towards the typical person's beat where nobody's own is known, 0 to 1. batch: fixed batch size. threads: of
     the runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. max_movement: so
     does it when the accelerometer explains more of the pulse; 1 never does. band_wider: the band of lead II by this
-    share of its width on either side, own_band_wider: of a calibrated person. These, temperature and typical_share
-    were chosen on the calibration part (docs/model-card.md, docs/wrist.md), of the shipped weights."""
+    share of its width on either side, own_band_wider: of a calibrated person, own_band_wider_poor: of one where quality
+    is below band.CLEAR. These, temperature and typical_share were chosen on the calibration part (docs/model-card.md,
+    docs/wrist.md), of the shipped weights."""
 
     runtime: str = "torch"
     weights: Path | None = None
@@ -36,6 +37,7 @@ class EngineSettings:
     # 90 % of the next person's samples, as p2es evaluate --band --data DIR printed them
     band_wider: float = 0.423
     own_band_wider: float = 0.128
+    own_band_wider_poor: float = 0.128
 
 
 @dataclass(frozen=True, slots=True)

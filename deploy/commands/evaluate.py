@@ -106,12 +106,12 @@ def _widen(settings: Settings, data: Path, cache: Path, limit: int | None, jobs:
     from inference.evaluation.cases import load_cases
     from inference.evaluation.widening import choose_widening
 
-    engine = Engine.load(replace(settings.infer.engine, band_wider=0.0, own_band_wider=0.0))
+    narrow = replace(settings.infer.engine, band_wider=0.0, own_band_wider=0.0, own_band_wider_poor=0.0)
+    engine = Engine.load(narrow)
     found = choose_widening(load_cases(data, cache, "calibration", limit, jobs), engine)
-    for key, one in zip(("band_wider", "own_band_wider"), found, strict=True):
-        before, after = one.coverage
-        narrow, wide = one.width_mv
+    for key, one in found.items():
+        (before, after), (thin, wide) = one.coverage, one.width_mv
         typer.echo(
             f"{key} {one.by:.3f}: {one.recordings} recordings, coverage {before:.3f} to {after:.3f}, "
-            f"width {narrow:.2f} to {wide:.2f} mV"
+            f"width {thin:.2f} to {wide:.2f} mV"
         )
