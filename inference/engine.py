@@ -15,6 +15,7 @@ from inference.abstain import MOVED, AbstainSettings, abstentions, known_span
 from inference.band import CLEAR, widened
 from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
+from inference.confidence import scaled
 from inference.crop import BEAT_BEFORE, BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
 from inference.leads import twelve_leads_uv
 from inference.motion import MOVING
@@ -118,7 +119,9 @@ class Engine:
             for row, one in enumerate(part):
                 pulse, valid = shifted[row]
                 known = probability[row] * (valid > 0)  # no beat is read off what was not measured
-                out.append(_Window(one, pulse, valid, decode_beats(known, self.settings.beat_threshold)))
+                found = decode_beats(known, self.settings.beat_threshold)
+                sure = scaled(found.confidence, self.settings.confidence_slope, self.settings.confidence_shift)
+                out.append(_Window(one, pulse, valid, Beats(found.index, sure)))
         return out
 
     def _generate(self, windows: Sequence[_Window], crops: Sequence[_Crop]) -> tuple[np.ndarray, np.ndarray]:
