@@ -240,6 +240,10 @@ def _check_values(settings: Settings) -> None:
         raise BadSettings("setting infer.engine.device: onnx runs on the cpu; cuda is torch's")
     if engine.sampler not in ("ancestral", "ddim", "dpmpp_2m"):
         raise BadSettings(f"setting infer.engine.sampler: ancestral, ddim or dpmpp_2m, not {engine.sampler}")
+    if engine.denoiser not in ("teacher", "student"):
+        raise BadSettings(f"setting infer.engine.denoiser: teacher or student, not {engine.denoiser}")
+    if engine.denoiser == "student" and engine.calls > 2:
+        raise BadSettings(f"setting infer.engine.calls: the student answers in 1 or 2 calls, not in {engine.calls}")
     for key in ("calls", "batch", "threads"):
         if getattr(engine, key) < 1:
             raise BadSettings(f"setting infer.engine.{key}: at least 1")

@@ -11,9 +11,20 @@ from typing import Any
 
 from inference.errors import WeightsCorrupt, WeightsMissing, WeightsUnfit
 
-__all__ = ["SHIPPED", "ModelFolder", "read_folder", "sha256", "write_description"]
+__all__ = [
+    "SHIPPED",
+    "STUDENT",
+    "TEACHER",
+    "ModelFolder",
+    "no_student",
+    "of_denoiser",
+    "read_folder",
+    "sha256",
+    "write_description",
+]
 
 SHIPPED = Path(__file__).parent / "weights"
+TEACHER, STUDENT = "teacher", "student"  # the two denoisers that one model may hold
 _DESCRIPTION = "model.json"
 _MAKE = {
     "torch": "set infer.engine.weights to a folder of p2es train, or leave it out for the shipped model",
@@ -55,6 +66,18 @@ def read_folder(path: Path, runtime: str) -> ModelFolder:
 def sha256(content: bytes) -> str:
     """Hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def of_denoiser(name: str, denoiser: str) -> str:
+    """The name of what differs between the two: the id that estimates bear, the files of an export."""
+    return name if denoiser == TEACHER else f"{name}-{denoiser}"
+
+
+def no_student(model_id: str) -> WeightsUnfit:
+    """The error of a model without a student that is asked for it."""
+    return WeightsUnfit(
+        f"{model_id} holds no student: set infer.engine.denoiser=teacher, or infer.engine.weights to a model with one"
+    )
 
 
 def write_description(path: Path, facts: Mapping[str, Any]) -> None:

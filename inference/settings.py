@@ -11,7 +11,8 @@ __all__ = ["EngineSettings", "WorkerSettings"]
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """runtime: torch, or onnx (onnxruntime, on the CPU, from a folder of p2es export-onnx). weights: folder, None for
-    the shipped ones. device: auto, cpu or cuda. calls: network calls of the sampler. temperature: factor on the
+    the shipped ones. device: auto, cpu or cuda. denoiser: teacher, or student, which was distilled from it to answer in
+    1 or 2 calls, at the temperature below. calls: network calls of the sampler. temperature: factor on the
     sampler's noise; at 1 beats of one person differ more than in a real ECG. typical_share: how far the leads are
     drawn towards the typical person's beat where nobody's own is known, 0 to 1. batch: fixed batch size. threads: of
     the runtime, one beside other processes. confidence_slope, confidence_shift: of a beat's confidence on the network's
@@ -24,6 +25,7 @@ class EngineSettings:
     runtime: str = "torch"
     weights: Path | None = None
     device: str = "auto"
+    denoiser: str = "teacher"
     sampler: str = "dpmpp_2m"
     calls: int = 2
     temperature: float = 0.4

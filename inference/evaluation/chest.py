@@ -58,7 +58,7 @@ def from_true_peaks(engine: Engine, record: PreparedRecord) -> np.ndarray:
         drawn = settings.temperature * field(settings.seed, record.name, first + CROP, CROP)
         noise = torch.from_numpy(drawn[None]).to(engine.device)
         sample = SAMPLERS[settings.sampler](
-            lambda z, t, told=told: generator.denoiser(z, t, told, person)[1],
+            lambda z, t, told=told: networks.denoiser(z, t, told, person)[1],
             generator.process,
             [noise],
             generator.process.grid(settings.calls),

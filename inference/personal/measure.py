@@ -62,7 +62,7 @@ def measure(engine: Engine, segments: Sequence[PpgSegment], ecg: OwnEcg, patient
     beats, averaged = _own_beats(ecg, peaks)
     return Calibration(
         patient=patient,
-        model_id=engine.model_id,
+        model_id=engine.networks.weights_id,
         delay_s=round(float(np.clip(told_s + found.lag_s, 0, LONGEST_DELAY_S)), 4),
         leads=tuple(beats),
         beats_uv=_whole_uv(list(beats.values())).reshape(-1, SIZE),

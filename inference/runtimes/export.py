@@ -1,5 +1,5 @@
-"""The serving path as ONNX of fixed shapes: beat head, person, code of an own beat, what all calls of the denoiser
-share, one call, band."""
+"""The serving path as ONNX of fixed shapes: beat head, person, code of an own beat, band; of the denoiser, and of its
+student where there is one, what all calls share and one call."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from inference.affinity import LEAD_COUNT
 from inference.conditions import CHANNELS, PERSON_SIZE
 from inference.crop import BEAT_SAMPLES, CROP, KNOTS, Person
-from inference.denoiser import Told
+from inference.denoiser import Denoiser, Told
 from inference.errors import RuntimeMissing
-from inference.model_folder import sha256, write_description
+from inference.model_folder import STUDENT, TEACHER, of_denoiser, sha256, write_description
 from inference.typical_beat import TYPICAL_BEAT_FILE, typical_beat_bytes
 from inference.weights_file import Weights
 from stream.conditioning import SHAPE_SIZE
@@ -72,28 +72,19 @@ def export(weights: Weights, folder: Path, batch: int) -> str:
 @torch.no_grad()
 def _graphs(weights: Weights, batch: int) -> dict[str, _Graph]:
     head, generator = weights.head.cpu(), weights.generator.cpu()
-    denoiser = generator.denoiser
     vectors, shapes = torch.zeros(batch, PERSON_SIZE), torch.zeros(batch, KNOTS, SHAPE_SIZE)
-    channels, noise = torch.zeros(batch, CHANNELS, CROP), torch.zeros(batch, LEAD_COUNT, CROP)
+    channels = torch.zeros(batch, CHANNELS, CROP)
     person, _ = generator.person(vectors, shapes)
-    told = denoiser.tell(channels, person)
-    shared = {"features": told.features}
-    shared |= {f"condition{number}": one for number, one in enumerate(told.conditions)}
-    shared |= {"mixing": told.mixing}
     known = {"channels": channels, "code": person.code, "vector": person.vector}
 
     def to_person(vectors: Tensor, shapes: Tensor) -> tuple[Tensor, ...]:
         made, _ = generator.person(vectors, shapes)
         return made.code, made.vector, made.affinity
 
-    def tell(channels: Tensor, code: Tensor, vector: Tensor, affinity: Tensor) -> tuple[Tensor, ...]:
-        made = denoiser.tell(channels, Person(code, vector, affinity))
-        return made.features, *made.conditions, made.mixing
-
-    def denoise(z: Tensor, t: Tensor, features: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
-        return denoiser.estimate(z, t, Told(features, rest[:-1], rest[-1]))
-
-    return {
+    graphs = _denoiser_graphs(TEACHER, generator.denoiser, channels, person)
+    if weights.student is not None:
+        graphs |= _denoiser_graphs(STUDENT, weights.student.cpu(), channels, person)
+    return graphs | {
         "beats": _Graph(
             head,
             lambda features: torch.sigmoid(head(features)),
@@ -107,14 +98,35 @@ def _graphs(weights: Weights, batch: int) -> dict[str, _Graph]:
             {"beat": torch.zeros(1, LEAD_COUNT, BEAT_SAMPLES), "known": torch.zeros(1, LEAD_COUNT)},
             ["code"],
         ),
-        "tell": _Graph(denoiser, tell, known | {"affinity": person.affinity}, list(shared)),
-        # one time for the whole batch; the deblurring itself is left to numpy's fast transform
-        "denoise": _Graph(denoiser, denoise, {"z": noise, "t": torch.ones(1), **shared}, ["blurred", "gain"]),
         "band": _Graph(
             generator.band,
             lambda channels, code, vector: generator.band(channels, Person(code, vector, None)),
             known,
             ["band"],
+        ),
+    }
+
+
+def _denoiser_graphs(name: str, denoiser: Denoiser, channels: Tensor, person: Person) -> dict[str, _Graph]:
+    told = denoiser.tell(channels, person)
+    shared = {"features": told.features}
+    shared |= {f"condition{number}": one for number, one in enumerate(told.conditions)}
+    shared |= {"mixing": told.mixing}
+    known = {"channels": channels, "code": person.code, "vector": person.vector, "affinity": person.affinity}
+    noise = torch.zeros(len(channels), LEAD_COUNT, CROP)
+
+    def tell(channels: Tensor, code: Tensor, vector: Tensor, affinity: Tensor) -> tuple[Tensor, ...]:
+        made = denoiser.tell(channels, Person(code, vector, affinity))
+        return made.features, *made.conditions, made.mixing
+
+    def denoise(z: Tensor, t: Tensor, features: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
+        return denoiser.estimate(z, t, Told(features, rest[:-1], rest[-1]))
+
+    return {
+        of_denoiser("tell", name): _Graph(denoiser, tell, known, list(shared)),
+        # one time for the whole batch; the deblurring itself is left to numpy's fast transform
+        of_denoiser("denoise", name): _Graph(
+            denoiser, denoise, {"z": noise, "t": torch.ones(1), **shared}, ["blurred", "gain"]
         ),
     }
 

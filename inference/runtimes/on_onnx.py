@@ -11,7 +11,7 @@ import onnxruntime
 from inference.crop import Person
 from inference.diffusion import Process, filtered
 from inference.errors import WeightsCorrupt, WeightsMissing, WeightsUnfit
-from inference.model_folder import ModelFolder, read_folder
+from inference.model_folder import TEACHER, ModelFolder, no_student, of_denoiser, read_folder
 from inference.settings import EngineSettings
 from inference.typical_beat import TYPICAL_BEAT_FILE, TypicalBeat
 
@@ -29,21 +29,25 @@ def load(settings: EngineSettings) -> OnnxNetworks:
             f"{folder.path} was made for batches of {made_for}, infer.engine.batch is {settings.batch}: set it to "
             f"{made_for}, or export again"
         )
-    return OnnxNetworks(folder, settings.threads)
+    return OnnxNetworks(folder, settings.threads, settings.denoiser)
 
 
 class OnnxNetworks:
-    """See Networks. Arrays are numpy's; what `tell` gives stays in the runtime's memory."""
+    """See Networks. Arrays are numpy's; what `tell` gives stays in the runtime's memory. Raises WeightsUnfit for a
+    folder without the denoiser that is asked for, WeightsCorrupt for one that lacks another network."""
 
     device = "cpu, by onnxruntime"
 
-    def __init__(self, folder: ModelFolder, threads: int = 1) -> None:
-        self.model_id, self.weights_id = folder.facts["model_id"], folder.facts["weights_id"]
+    def __init__(self, folder: ModelFolder, threads: int = 1, denoiser: str = TEACHER) -> None:
+        self.model_id, self.weights_id = of_denoiser(folder.facts["model_id"], denoiser), folder.facts["weights_id"]
+        tell, denoise = (of_denoiser(name, denoiser) for name in ("tell", "denoise"))
+        if denoiser != TEACHER and f"{denoise}.onnx" not in folder.files:
+            raise no_student(folder.facts["model_id"])
         self.process = Process(folder.facts["blur"])
         self.lead_scale = np.array(folder.facts["lead_scale_mv"], np.float32)
         self.typical = TypicalBeat(folder.files[TYPICAL_BEAT_FILE])
         self._beats, self._person, self._code, self._tell, self._denoise, self._band = (
-            _session(folder, f"{name}.onnx", threads) for name in ("beats", "person", "code", "tell", "denoise", "band")
+            _session(folder, f"{name}.onnx", threads) for name in ("beats", "person", "code", tell, denoise, "band")
         )
 
     def beat_probability(self, features: np.ndarray) -> np.ndarray:

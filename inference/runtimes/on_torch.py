@@ -9,7 +9,7 @@ from torch import Tensor
 from inference.crop import Person
 from inference.denoiser import Told
 from inference.diffusion import filtered
-from inference.model_folder import SHIPPED
+from inference.model_folder import SHIPPED, TEACHER, of_denoiser
 from inference.settings import EngineSettings
 from inference.weights_file import Weights, load_weights
 
@@ -21,17 +21,17 @@ def load(settings: EngineSettings) -> TorchNetworks:
     torch.set_num_threads(settings.threads)
     wanted = settings.device
     device = "cuda" if wanted == "auto" and torch.cuda.is_available() else wanted.replace("auto", "cpu")
-    return TorchNetworks(load_weights(settings.weights or SHIPPED), device)
+    return TorchNetworks(load_weights(settings.weights or SHIPPED), device, settings.denoiser)
 
 
 class TorchNetworks:
-    """See Networks."""
+    """See Networks. Raises WeightsUnfit for weights without the denoiser that is asked for."""
 
-    def __init__(self, weights: Weights, device: str = "cpu") -> None:
-        self.model_id = self.weights_id = weights.model_id
+    def __init__(self, weights: Weights, device: str = "cpu", denoiser: str = TEACHER) -> None:
+        self.model_id, self.weights_id = of_denoiser(weights.model_id, denoiser), weights.model_id
         self.device, self.lead_scale, self.typical = device, weights.lead_scale, weights.typical
         self.head, self.generator = weights.head.to(device), weights.generator.to(device)
-        self.process = self.generator.process
+        self.denoiser, self.process = weights.denoiser(denoiser).to(device), self.generator.process
 
     @torch.inference_mode()
     def beat_probability(self, features: np.ndarray) -> np.ndarray:
@@ -54,11 +54,11 @@ class TorchNetworks:
 
     @torch.inference_mode()
     def tell(self, channels: Tensor, person: Person) -> Told:
-        return self.generator.denoiser.tell(channels, person)
+        return self.denoiser.tell(channels, person)
 
     @torch.inference_mode()
     def denoise(self, z: Tensor, t: Tensor, told: Told) -> Tensor:
-        return filtered(*self.generator.denoiser.estimate(z, t, told))
+        return filtered(*self.denoiser.estimate(z, t, told))
 
     @torch.inference_mode()
     def band(self, channels: Tensor, person: Person) -> Tensor:

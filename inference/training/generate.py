@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inference.affinity import contrastive_loss
+from inference.affinity import Grouping, contrastive_loss
+from inference.crop import Person
 from inference.datasets.prepared import PreparedRecord, fingerprint
 from inference.diffusion import dct, idct
 from inference.generator import Generator, GeneratorConfig
@@ -17,7 +18,7 @@ from inference.training.beats import aligned
 from inference.training.crops import CropSampler, lead_scale
 from inference.training.loop import LoopSettings, Stage, run_loop
 
-__all__ = ["train_generator", "usable_for_generator"]
+__all__ = ["emphasis", "masked", "mixed_person", "train_generator", "usable_for_generator"]
 
 _QUANTILES = (0.1, 0.9)
 
@@ -44,16 +45,13 @@ class Objective:
         assert isinstance(model, Generator)
         leads, mask, channels, vector, shapes, beat, beat_mask = batch
         own_code = model.encoder(beat * beat_mask[:, :, None], beat_mask)
-        person, grouping = model.person(vector, shapes)
-        # half of the time the person's own code from another stretch, half the group's prototype
-        own = (torch.rand(len(leads)) < 0.5)[:, None, None]
-        person = type(person)(torch.where(own, own_code[:, None], person.code), person.vector, person.affinity)
+        person, grouping = mixed_person(model, vector, shapes, own_code)
         t = torch.rand(len(leads)) * 0.998 + 0.001
         z = model.process.diffuse(leads, t, torch.randn_like(leads))
         blurred, clean = model.denoiser(z, t, channels, person)
-        weight = mask * (1 + 4 * torch.exp(-0.5 * (torch.log(channels[:, :1] + 1e-9) * 2 * 0.016**2 / 0.04**2).abs()))
+        weight = mask * emphasis(channels)
         target = idct(model.process.heat(t, leads.shape[-1]) * dct(leads))
-        first, second = _masked(blurred - target, weight), _masked(clean - leads, weight)
+        first, second = masked(blurred - target, weight), masked(clean - leads, weight)
         band = self._pinball(model, channels, person, leads, mask)
         pull = (grouping.code.view(len(leads), -1, own_code.shape[1]) - own_code.detach()[:, None]).square().mean()
         groups = self._contrast(grouping.embedding[1::4], vector, beat, beat_mask)
@@ -75,10 +73,23 @@ class Objective:
         told = type(person)(person.code.detach(), person.vector, person.affinity)
         error = leads[:, 1:2] - model.band(channels, told)
         q = torch.tensor(_QUANTILES)[:, None]
-        return _masked(torch.maximum(q * error, (q - 1) * error), mask[:, 1:2].expand(-1, 2, -1), square=False)
+        return masked(torch.maximum(q * error, (q - 1) * error), mask[:, 1:2].expand(-1, 2, -1), square=False)
 
 
-def _masked(error: Tensor, weight: Tensor, square: bool = True) -> Tensor:
+def mixed_person(model: Generator, vector: Tensor, shapes: Tensor, own_code: Tensor) -> tuple[Person, Grouping]:
+    """Half of the time with the person's own code (batch, 16) from another stretch, half with the group's prototype."""
+    person, grouping = model.person(vector, shapes)
+    own = (torch.rand(len(vector)) < 0.5)[:, None, None]
+    return Person(torch.where(own, own_code[:, None], person.code), person.vector, person.affinity), grouping
+
+
+def emphasis(channels: Tensor) -> Tensor:
+    """(batch, 1, n): what an error weighs, five times as much at an R peak."""
+    return 1 + 4 * torch.exp(-0.5 * (torch.log(channels[:, :1] + 1e-9) * 2 * 0.016**2 / 0.04**2).abs())
+
+
+def masked(error: Tensor, weight: Tensor, square: bool = True) -> Tensor:
+    """Weighted mean of the errors, or of their squares."""
     each = error.square() if square else error
     return (each * weight).sum() / weight.sum().clamp(min=1)
 

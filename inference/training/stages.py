@@ -1,4 +1,4 @@
-"""All of training, in order: prepare, beat head, generator, and the weights that ship."""
+"""All of training, in order: prepare, beat head, generator, its student, and the weights that ship."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from inference.folders import ready_for_output
 from inference.generator import GeneratorConfig
 from inference.training.beats import train_beats
 from inference.training.crops import require_leads
+from inference.training.distil import train_student
 from inference.training.generate import train_generator, usable_for_generator
 from inference.training.loop import LoopSettings
 from inference.training.monitor_delay import fit_monitor_delay
@@ -29,6 +30,7 @@ class TrainSettings:
     out: Path
     beat_steps: int = 8000
     generator_steps: int = 2400
+    student_steps: int = 600
     seed: int = 0
     threads: int = 2
     generator: GeneratorConfig = GeneratorConfig()
@@ -50,4 +52,7 @@ def train(settings: TrainSettings) -> str:
     generator, scale = train_generator(
         records, settings.out, LoopSettings(settings.generator_steps, 2e-3, settings.seed), settings.generator
     )
-    return save_weights(settings.out / "weights", head, generator, scale, typical_beat(records))
+    # batches of half the size: the teacher's eight calls are most of a step
+    distilling = LoopSettings(settings.student_steps, 1e-3, settings.seed, batch=16, ema=0.99)
+    student = train_student(records, settings.out, distilling, generator, scale)
+    return save_weights(settings.out / "weights", head, generator, scale, typical_beat(records), student)

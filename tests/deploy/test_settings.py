@@ -33,6 +33,8 @@ def test_defaults_file_environment_flags_in_this_order(tmp_path):
         ({"infer.engine.runtime": "tensorrt"}, "torch or onnx"),
         ({"infer.engine.runtime": "onnx", "infer.engine.device": "cuda"}, "cuda is torch's"),
         ({"infer.engine.sampler": "x"}, "ancestral, ddim or dpmpp_2m"),
+        ({"infer.engine.denoiser": "pupil"}, "infer.engine.denoiser: teacher or student, not pupil"),
+        ({"infer.engine.denoiser": "student", "infer.engine.calls": "3"}, "in 1 or 2 calls, not in 3"),
         ({"patients.p.sex": "x"}, "F or M"),
         ({"patients.p.age_years": "610"}, "patients.p.age_years: 0 to 120, not 610"),
         ({"patients.p.limits.heart_rate_low": "130"}, "not below"),

@@ -14,6 +14,7 @@ from inference.weights_file import SHIPPED
 from stream.messages import ABSTAINED_UV, GRID_STEP_NS, PpgChunk
 from stream.windows import DeviceWindows
 from tests.inference.personal_cases import calibration
+from tests.inference.students import with_a_student
 
 OWN = {"p": calibration({"II": 1.0, "aVR": -0.7, "V2": -1.1}, delay_s=1.16)}
 
@@ -40,9 +41,12 @@ def plain():
     return Engine.load(EngineSettings(batch=4))
 
 
-@pytest.fixture(scope="module", params=[None, OWN], ids=["uncalibrated", "calibrated"])
-def engine(request, plain):
-    return plain.calibrated(request.param) if request.param else plain
+@pytest.fixture(scope="module", params=["uncalibrated", "calibrated", "student in two calls", "student in one"])
+def engine(request, plain, tmp_path_factory):
+    if request.param.startswith("student"):
+        folder, calls = with_a_student(tmp_path_factory.mktemp("weights")), 1 if request.param.endswith("one") else 2
+        return Engine.load(EngineSettings(batch=4, weights=folder, denoiser="student", calls=calls))
+    return plain.calibrated(OWN) if request.param == "calibrated" else plain
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +122,7 @@ def test_a_result_does_not_depend_on_what_else_is_in_the_batch(engine, segments)
 def test_the_network_is_the_same_to_the_last_bit_at_every_place_in_a_batch(engine, segments):
     windows = engine._beats(segments[:4])
     crops = [crop for i, one in enumerate(windows) for crop in _crops(i, one.segment)][:8]
-    wide = Engine(engine.networks, EngineSettings(batch=8), OWN)
+    wide = Engine(engine.networks, dataclasses.replace(engine.settings, batch=8), OWN)
     together, band = wide._generate(windows, crops)
     for place, crop in enumerate(crops):
         alone, alone_band = wide._generate(windows, [crop])
@@ -136,7 +140,7 @@ def test_a_shift_in_time_changes_nothing_but_the_timestamps(engine, segments):
 
 def test_two_seeds_differ_and_keep_the_beats(engine, segments):
     own = OWN if engine.model_of("p") != engine.model_id else None
-    other = Engine(engine.networks, EngineSettings(batch=4, seed=1), own).infer(segments)
+    other = Engine(engine.networks, dataclasses.replace(engine.settings, seed=1), own).infer(segments)
     same = engine.infer(segments)
     assert np.array_equal(same[2].beats_ns, other[2].beats_ns)
     assert np.abs(same[2].leads_uv.astype(int) - other[2].leads_uv).max() > 10

@@ -22,6 +22,7 @@ from ingest.recordings import first_seconds, read_recording
 from ingest.session import ppg_chunks
 from stream.messages import ABSTAINED_UV, Demographics
 from stream.windows import DeviceWindows
+from tests.inference.students import with_a_student, without_a_student
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (p2es[onnx])")
 pytest.importorskip("onnx", reason="onnx is not installed (p2es[export])")
@@ -39,12 +40,17 @@ def windows(path, seconds=60):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def weights(tmp_path_factory):
+    return with_a_student(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def folder(weights, tmp_path_factory):
     from inference.runtimes.export import export
     from inference.weights_file import load_weights
 
     path = tmp_path_factory.mktemp("onnx")
-    export(load_weights(), path, BATCH)
+    export(load_weights(weights), path, BATCH)
     return path
 
 
@@ -54,15 +60,27 @@ def onnx(folder):
 
 
 @pytest.fixture(scope="module")
-def torch():
-    return Engine.load(EngineSettings(batch=BATCH))
+def torch(weights):
+    return Engine.load(EngineSettings(weights=weights, batch=BATCH))
+
+
+@pytest.fixture(scope="module")
+def students(folder, weights):
+    """The engines on onnxruntime and on torch."""
+    both = [EngineSettings(runtime="onnx", weights=folder), EngineSettings(weights=weights)]
+    return [Engine.load(replace(one, batch=BATCH, denoiser="student")) for one in both]
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name)
-@pytest.mark.parametrize("chosen", [{}, {"calls": 4}, {"sampler": "ddim"}], ids=str)
-def test_the_same_estimates_as_torch_to_a_hundredth_of_a_microvolt(onnx, torch, path, chosen):
+@pytest.mark.parametrize(
+    "chosen",
+    [{}, {"calls": 4}, {"sampler": "ddim"}, {"denoiser": "student"}, {"denoiser": "student", "calls": 1}],
+    ids=str,
+)
+def test_the_same_estimates_as_torch_to_a_hundredth_of_a_microvolt(onnx, torch, students, path, chosen):
     segments = [replace(one, demographics=Demographics(61, "F", None, 80)) for one in windows(path)]
-    made, wanted = (Engine(one.networks, replace(one.settings, **chosen)).infer(segments) for one in (onnx, torch))
+    engines = students if "denoiser" in chosen else (onnx, torch)
+    made, wanted = (Engine(one.networks, replace(one.settings, **chosen)).infer(segments) for one in engines)
     leads, true = (np.concatenate([one.leads_uv for one in each]).astype(float) for each in (made, wanted))
     assert (true != ABSTAINED_UV).any(1).sum() > 50 * 128
     np.testing.assert_array_equal(leads == ABSTAINED_UV, true == ABSTAINED_UV)
@@ -75,7 +93,8 @@ def test_the_same_estimates_as_torch_to_a_hundredth_of_a_microvolt(onnx, torch, 
         assert np.abs(one.beats_ns - other.beats_ns).max(initial=0) <= 1000
         np.testing.assert_allclose(one.beat_confidence, other.beat_confidence, atol=1e-5)
         assert one.abstained == other.abstained
-        assert one.model_id == f"{other.model_id}-onnx"
+        assert one.model_id == engines[1].networks.weights_id + ("-onnx-student" if "denoiser" in chosen else "-onnx")
+        assert other.model_id == engines[1].model_id
 
 
 def test_the_network_is_the_same_to_the_last_bit_at_every_place_in_a_batch(onnx):
@@ -129,8 +148,10 @@ def test_the_description_names_every_file_by_its_hash(folder, torch):
         "band.onnx",
         "beats.onnx",
         "code.onnx",
+        "denoise-student.onnx",
         "denoise.onnx",
         "person.onnx",
+        "tell-student.onnx",
         "tell.onnx",
         "typical_beat.safetensors",
     ]
@@ -140,16 +161,27 @@ def test_the_description_names_every_file_by_its_hash(folder, torch):
     np.testing.assert_array_equal(np.float32(facts["lead_scale_mv"]), torch.networks.lead_scale)
 
 
-def test_the_same_weights_give_the_same_files(folder, tmp_path):
+def test_the_same_weights_give_the_same_files(folder, weights, tmp_path):
     from inference.runtimes.export import export
     from inference.weights_file import load_weights
 
-    export(load_weights(), tmp_path, BATCH)
+    export(load_weights(weights), tmp_path, BATCH)
     assert (tmp_path / "model.json").read_bytes() == (folder / "model.json").read_bytes()
 
 
-def test_the_command_exports_the_model_of_the_settings(folder, tmp_path):
-    options = ["--set", f"infer.engine.batch={BATCH}", "export-onnx", "-o", str(tmp_path)]
+def test_a_model_without_a_student_is_exported_without_and_says_so_when_asked(tmp_path):
+    from inference.runtimes.export import export
+    from inference.weights_file import load_weights
+
+    export(load_weights(without_a_student(tmp_path / "weights")), tmp_path / "onnx", BATCH)
+    assert not list((tmp_path / "onnx").glob("*student*"))
+    with pytest.raises(WeightsUnfit, match=r"-onnx holds no student: set infer.engine.denoiser=teacher"):
+        load_networks(EngineSettings(runtime="onnx", weights=tmp_path / "onnx", batch=BATCH, denoiser="student"))
+
+
+def test_the_command_exports_the_model_of_the_settings(folder, weights, tmp_path):
+    chosen = [f"infer.engine.batch={BATCH}", f"infer.engine.weights={weights}"]
+    options = [*(word for one in chosen for word in ("--set", one)), "export-onnx", "-o", str(tmp_path)]
     done = CliRunner().invoke(app, options)
     assert done.exit_code == 0, done.output
     assert f"batches of {BATCH}" in done.output

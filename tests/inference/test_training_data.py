@@ -14,19 +14,21 @@ from inference.datasets.manifest import write_manifest
 from inference.datasets.parts import load_part
 from inference.datasets.prepare import load_all, prepare
 from inference.datasets.prepared import PreparedRecord, fingerprint
-from inference.errors import DataMissing, ManifestUnusable, OutputUnusable
+from inference.errors import CheckpointUnusable, DataMissing, ManifestUnusable, OutputUnusable
 from inference.evaluation.cases import Case, load_cases, names_of
 from inference.evaluation.chest import limb_projection
 from inference.evaluation.controls import Population, constant
 from inference.evaluation.score import score
 from inference.evaluation.streamed import windows_of
-from inference.generator import GeneratorConfig
-from inference.training import beats, generate, loop
+from inference.generator import Generator, GeneratorConfig
+from inference.training import beats, distil, generate, loop
 from inference.training.beats import Sampler, aligned, train_beats
 from inference.training.crops import CropSampler, lead_scale, require_leads
+from inference.training.distil import Distillation, train_student
 from inference.training.generate import Objective, train_generator, usable_for_generator
 from inference.training.loop import LoopSettings
 from inference.training.stages import TrainSettings, train
+from inference.weights_file import network_bytes
 from stream.messages import LEADS
 from tests.inference.recordings import ecg, heartbeats, pleth
 
@@ -218,6 +220,36 @@ def test_the_generator_goes_on_to_the_last_bit(records, tmp_path, monkeypatch):
     for one, other in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.isfinite(one).all()
         assert torch.equal(one, other)
+
+
+def test_the_students_stage_goes_on_to_the_last_bit_and_only_from_the_same_teacher(records, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "draw_losses", lambda *_: None)
+    monkeypatch.setattr(distil, "_TEACHER_CALLS", 3)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    teacher, scale = Generator(GeneratorConfig()).eval(), lead_scale(records)
+    before = network_bytes(teacher)
+    settings = LoopSettings(2, 1e-3, batch=2, save_every_s=-1)
+    whole = train_student(records, tmp_path / "whole", settings, teacher, scale)
+    calls, real = [], Distillation.__call__
+
+    def stopped(self, model, batch):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, model, batch)
+
+    monkeypatch.setattr(Distillation, "__call__", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train_student(records, tmp_path / "again", settings, teacher, scale)
+    again = train_student(records, tmp_path / "again", settings, teacher, scale)
+    torch.set_num_threads(threads)
+    assert len(calls) == 3
+    assert network_bytes(whole) == network_bytes(again) != network_bytes(teacher.denoiser)
+    assert network_bytes(teacher) == before
+    with pytest.raises(CheckpointUnusable, match=r"teacher was .*, is "):
+        train_student(records, tmp_path / "again", settings, Generator(GeneratorConfig()), scale)
 
 
 def test_other_recordings_have_another_fingerprint(records):
