@@ -130,7 +130,7 @@ def control_rows(
     """What needs no training: made of the full row's estimates or beats, or of the train part's population."""
     population, projection = Population.of(train), limb_projection(train)
     alone = {"train": fingerprint(train)}
-    both = alone | full.made_with
+    both = {**alone, **full.made_with}
     own = full.estimate
     assert own is not None
 

@@ -106,7 +106,10 @@ def _judged(way: Way, cases: Sequence[Case], whole: Sequence[PreparedRecord], fo
     path = folder / f"{''.join(sign if sign.isalnum() else '-' for sign in way.name)}.json"
     judged_on = fingerprint([*(case.record for case in cases), *whole])
     made_with = json.loads(json.dumps({"version": _VERSION, "recordings": judged_on, **way.made_with}))
-    kept = json.loads(path.read_text()) if path.exists() else {}
+    try:
+        kept = json.loads(path.read_text())
+    except (OSError, ValueError):
+        kept = {}
     if kept.get("made_with") != made_with:
         kept = {"made_with": made_with, "figures": _figures(way, cases), "chest": _chest(way, whole)}
         folder.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ class Difference:
 def paired(values: Mapping[str, float], base: Mapping[str, float], subjects: Mapping[str, str]) -> Difference:
     """`values` less `base`, both by recording; where either is NaN nothing is compared. subjects: by recording; those
     of a person are drawn together."""
-    both = [name for name in subjects if math.isfinite(values.get(name, math.nan) - base.get(name, math.nan))]
+    both = [name for name in subjects if name in values and name in base]
     if not both:
         return Difference(math.nan, math.nan, math.nan, 0)
     apart = np.array([[values[name] - base[name]] for name in both])

@@ -85,7 +85,7 @@ def train_row(name: str, records: Sequence[PreparedRecord], settings: RowSetting
     lines = (folder / "generator.jsonl").read_text().splitlines()
     usage = json.loads(lines[-1])["usage"] if lines else float("nan")
     facts = _made_with(name, records, settings) | {"usage": usage}
-    _facts_file(name, settings).write_text(json.dumps(facts, indent=1) + "\n")  # last: with it the row is whole
+    _facts_file(name, settings).write_text(json.dumps(facts, indent=1) + "\n")  # last: with it the row is done
     return _read(name, settings, usage)
 
 
@@ -95,17 +95,21 @@ def trained_row(name: str, records: Sequence[PreparedRecord], settings: RowSetti
     path = _facts_file(name, settings)
     if not path.exists():
         return None
-    facts = json.loads(path.read_text())
-    # a switch that came later was on
-    before = facts | {"generator": GeneratorConfig(**facts["generator"]).as_dict()}
     wanted = _made_with(name, records, settings)
-    differing = [f"{key} was {before[key]}, is {wanted[key]}" for key in wanted if before[key] != wanted[key]]
+    try:
+        facts = json.loads(path.read_text())
+        # a switch that came later was on
+        before = facts | {"generator": GeneratorConfig(**facts["generator"]).as_dict()}
+        differing = [f"{key} was {before[key]}, is {wanted[key]}" for key in wanted if before[key] != wanted[key]]
+        usage = float(facts["usage"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointUnusable(f"{path} is damaged: delete it, and the row goes on from its checkpoint") from error
     if differing:
         raise CheckpointUnusable(
             f"{path.parent} was trained with something else ({'; '.join(differing)}): go on with that, or name another "
             "--out"
         )
-    return _read(name, settings, facts["usage"])
+    return _read(name, settings, usage)
 
 
 def _made_with(name: str, records: Sequence[PreparedRecord], settings: RowSettings) -> dict:

@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,18 +13,25 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from deploy.cli import app
-from inference.errors import CheckpointUnusable
-from inference.evaluation import ablation_run
+from inference.datasets.entry import Entry
+from inference.datasets.manifest import write_manifest
+from inference.errors import CheckpointUnusable, DataMissing
+from inference.evaluation import ablation_rows, ablation_run
 from inference.evaluation.ablation_report import write_ablations
 from inference.evaluation.ablation_rows import MEAN_BEAT, Way
-from inference.evaluation.ablation_run import AblationReport, AblationRow, spread_out
+from inference.evaluation.ablation_run import AblationReport, AblationRow, judge_ablations, spread_out
+from inference.evaluation.cases import Case
 from inference.evaluation.paired import paired
+from inference.evaluation.run import EvaluationSettings
 from inference.evaluation.score import Figures, figure_names
+from inference.evaluation.streamed import windows_of
 from inference.generator import Generator
 from inference.settings import EngineSettings
 from inference.training import ablation
-from inference.training.ablation import FULL, ROWS, RowSettings, train_row, trained_row
+from inference.training.ablation import FULL, ROWS, RowSettings, train_row, train_rows, trained_row
 from inference.weights_file import load_weights
+from stream.messages import Demographics
+from tests.inference.test_training_data import bedside, twelve
 
 RECORDS = [f"r{i}" for i in range(12)]
 SUBJECTS = {name: f"s{i // 2}" for i, name in enumerate(RECORDS)}
@@ -175,14 +182,20 @@ def test_a_row_of_other_settings_is_refused_and_names_them(training, tmp_path):
     del facts["generator"]["use_beats"]  # a row from before the switch
     path.write_text(json.dumps(facts))
     assert trained_row(FULL, [], settings) is not None
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(CheckpointUnusable, match=r"row\.json is damaged: delete it"):
+        trained_row(FULL, [], settings)
+
+
+def cases_of(dataset: str, count: int) -> list[Case]:
+    return [Case(Entry(Path(f"r{i}"), dataset, f"s{i}", "test", "PLETH", {}), cast(Any, i)) for i in range(count)]
 
 
 def test_a_row_is_judged_once_until_what_it_is_made_of_changes(monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(ablation_run, "names_of", lambda cases: ["r0", "r1", "r2"][: len(cases)])
     monkeypatch.setattr(ablation_run, "score", lambda record, estimate: figures(estimate))
     monkeypatch.setattr(ablation_run, "fingerprint", lambda records: str(len(records)))
-    cases = [SimpleNamespace(record=i) for i in range(3)]
+    cases = cases_of("bidmc", 3)
 
     def estimate(i):
         asked.append(i)
@@ -200,9 +213,9 @@ def test_a_row_is_judged_once_until_what_it_is_made_of_changes(monkeypatch, tmp_
 
 
 def test_a_capped_set_is_taken_evenly_over_its_order():
-    cases = [SimpleNamespace(entry=SimpleNamespace(dataset="a" if i < 3 else "b"), i=i) for i in range(23)]
-    assert [one.i for one in spread_out(cases, 5)] == [0, 1, 2, 3, 7, 12, 17, 22]
-    assert [one.i for one in spread_out(cases, None)] == list(range(23))
+    cases = [*cases_of("bidmc", 3), *cases_of("cinc2015", 20)]
+    assert [cases.index(one) for one in spread_out(cases, 5)] == [0, 1, 2, 3, 7, 12, 17, 22]
+    assert spread_out(cases, None) == cases
 
 
 @pytest.mark.parametrize(
@@ -214,3 +227,44 @@ def test_options_that_cannot_be_meant_are_refused(options, says, tmp_path):
     assert done.exit_code == 2
     assert says in " ".join(done.output.split())
     assert not (tmp_path / "o").exists()
+
+
+def test_every_row_is_judged_from_recordings_to_page(training, monkeypatch, tmp_path):
+    # a short stretch of the windows is enough to see each row made
+    monkeypatch.setattr(ablation_rows, "windows_of", lambda entry: windows_of(entry)[4:6])
+    monkeypatch.setattr(ablation_rows, "_CALLS", (1,))
+    monkeypatch.setattr(ablation_run, "score", lambda _, made: figures(float(np.isfinite(made.leads_mv).mean())))
+    folder = tmp_path / "mine"
+    old, young = Demographics(80, "F"), Demographics(30, "M")
+    entries = [
+        *(replace(bedside(folder / f"b{i}", 65), subject=f"b{i}", part="test", demographics=one)
+          for i, one in enumerate((old, young))),
+        *(replace(twelve(folder / f"t{i}"), subject=f"t{i}", part="test", demographics=one)
+          for i, one in enumerate((old, young))),
+        bedside(folder / "train", 65),
+        twelve(folder / "train12"),
+    ]  # fmt: skip
+    write_manifest(entries, tmp_path / "mine.csv")
+    wanted = EvaluationSettings(tmp_path / "mine.csv", tmp_path / "cache", "test")
+    rows, head = RowSettings(tmp_path / "rows", 100), load_weights()
+    with pytest.raises(DataMissing, match="the row 'full' is not trained"):
+        judge_ablations(head, EngineSettings(batch=4), rows, wanted)
+    train_rows([FULL], wanted.data, wanted.cache, rows, head, 1)
+    found = judge_ablations(head, EngineSettings(batch=4), rows, wanted)
+    assert {one.name: (len(one.figures), len(one.chest)) for one in found.rows} == {
+        FULL: (2, 2),
+        "full, calls: 1": (2, 2),
+        "full, another person's age and sex": (2, 2),
+        "full, another person's PPG": (2, 0),
+        MEAN_BEAT: (2, 0),
+        "pulse, population's delay and mean beat": (2, 0),
+        "constant": (2, 0),
+        "population's mean beat at true R peaks": (2, 2),
+        "linear projection of the true I and II": (0, 2),
+    }
+    assert found.engine.typical_share == 0
+    covered = {one.name: [each.r_ii_lag for each in one.figures.values()] for one in found.rows}
+    assert covered[FULL] == covered["full, calls: 1"] == covered[MEAN_BEAT]
+    assert 0 < min(covered[FULL]) < 0.1
+    assert len(found.not_run) == len(ROWS) - 1
+    assert "ablations.md" in write_ablations(found, tmp_path, "p2es ablate")

@@ -27,7 +27,7 @@ def generator(**switches) -> Generator:
     return Generator(GeneratorConfig(**switches)).eval()
 
 
-def told(beats=(100.0, 210.0, 320.0), pulse=0.0) -> torch.Tensor:
+def told(beats=(100.0, 210.0, 320.0), pulse: float | np.ndarray = 0.0) -> torch.Tensor:
     channels = np.zeros((1, CHANNELS, CROP), np.float32)
     channels[0, :BEAT_CHANNELS] = beat_channels(np.array(beats), 0, CROP)
     channels[0, BEAT_CHANNELS] = pulse
