@@ -240,6 +240,6 @@ def _check_values(settings: Settings) -> None:
     for key in ("calls", "batch", "threads"):
         if getattr(engine, key) < 1:
             raise BadSettings(f"setting infer.engine.{key}: at least 1")
-    for key in ("band_wider", "own_band_wider"):
+    for key in ("band_wider", "own_band_wider", "own_band_wider_poor"):
         if not getattr(engine, key) >= 0:
             raise BadSettings(f"setting infer.engine.{key}: a share of the band's width, at least 0")
