@@ -34,10 +34,7 @@ __all__ = ["MEAN_BEAT", "Way", "control_rows", "trained_rows"]
 
 MEAN_BEAT = "p2es beats, population's mean beat"
 _CALLS = (1, 4, 8)  # of the sampler with the full row's weights, beside the engine's own
-_MATTERS = (
-    "sampler", "calls", "temperature", "batch", "seed", "beat_threshold", "min_quality", "min_confidence",
-    "max_movement",
-)  # fmt: skip
+_NO_MATTER = {"runtime", "weights", "device", "threads"}  # of the engine's settings, to the figures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,12 +62,8 @@ class _Row:
 
     @property
     def made_with(self) -> dict[str, Any]:
-        settings = asdict(self.engine.settings)
-        return {
-            "head": self.engine.model_id,
-            "row": self.trained.weights_id,
-            "engine": {name: settings[name] for name in _MATTERS},
-        }
+        chosen = {name: value for name, value in asdict(self.engine.settings).items() if name not in _NO_MATTER}
+        return {"head": self.engine.model_id, "row": self.trained.weights_id, "engine": chosen}
 
     def estimate(self, i: int) -> Estimate:
         return stream_record(self.engine, self.windows(i), self.cases[i].record.n).estimate
