@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deploy.commands import (
+    ablate,
     alert,
     calibrate,
     collect,
@@ -76,6 +77,7 @@ for _name, _module in {
     "load": load,
     "train": train,
     "evaluate": evaluate,
+    "ablate": ablate,
     "export-onnx": export_onnx,
 }.items():
     app.command(_name)(_module.command)

@@ -8,12 +8,14 @@ import numpy as np
 
 from inference.beat_head import Beats
 from inference.motion import share_of_movement
+from inference.rest import at_rest
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Abstention, PpgSegment
 
 __all__ = ["MOVED", "AbstainSettings", "abstentions", "known_span"]
 
 MOVED = "moving: the pulse cannot be told from the movement"
 
+_UNSURE = "beats unsure"
 _SILENCE_S = 3.0
 _AROUND_S = 1.0
 # a beat is known from WARM_S after the window's start to SEEN_S before its end (the beat head's reach)
@@ -35,18 +37,23 @@ class AbstainSettings:
 
 
 def abstentions(
-    segment: PpgSegment, valid: np.ndarray, beats: Beats, failed: np.ndarray, settings: AbstainSettings
+    segment: PpgSegment,
+    pulse: np.ndarray,
+    valid: np.ndarray,
+    beats: Beats,
+    failed: np.ndarray,
+    settings: AbstainSettings,
 ) -> list[Abstention]:
-    """Stretches of the owned part without an estimate. valid: (n,) at ECG time. failed: (owned,) where the model gave
-    no finite value."""
+    """Stretches of the owned part without an estimate. pulse, valid: (n,) normalised, at ECG time. failed: (owned,)
+    where the model gave no finite value."""
     start, stop = segment.owned_start, segment.owned_stop
     reason = _whole(segment, beats, settings)
     if reason:
         return [_stretch(segment, start, stop, reason)]
     measured = np.flatnonzero(valid)
     end = int(measured[-1]) + 1 if len(measured) else 0
-    silences = [(a, min(b, end)) for a, b in _silences(segment, beats)]
-    out = [_stretch(segment, a, b, "no beats found") for a, b in silences if a < b]
+    silences = [(a, min(b, end), why) for a, b, why in _silences(segment, pulse, beats)]
+    out = [_stretch(segment, a, b, why) for a, b, why in silences if a < b]
     if end < stop:  # the pulse of a beat here has not arrived, and the stretch is over
         out.append(_stretch(segment, max(start, end), stop, "no pulse yet"))
     if failed.any():
@@ -63,7 +70,7 @@ def _whole(segment: PpgSegment, beats: Beats, settings: AbstainSettings) -> str 
     near = _AROUND_S * GRID_FS_HZ
     close = (beats.index >= segment.owned_start - near) & (beats.index < segment.owned_stop + near)
     if close.any() and beats.confidence[close].mean() < settings.min_confidence:
-        return "beats unsure"
+        return _UNSURE
     return MOVED if share_of_movement(segment, beats) > settings.max_movement else None
 
 
@@ -83,8 +90,9 @@ def _pulse_power(segment: PpgSegment) -> float:
     return float(power[:below].sum() / max(1e-30, power.sum()))
 
 
-def _silences(segment: PpgSegment, beats: Beats) -> list[tuple[int, int]]:
-    """Parts of the owned part in intervals without a beat longer than _SILENCE_S, the waves of both ends left out."""
+def _silences(segment: PpgSegment, pulse: np.ndarray, beats: Beats) -> list[tuple[int, int, str]]:
+    """Parts of the owned part in intervals without a beat longer than _SILENCE_S, the waves of both ends left out, and
+    why nothing is said: where the light goes on pulsing beats were missed."""
     first, last = known_span(segment)
     places = np.concatenate([[min(first, last)], beats.index, [max(first, last)]])
     out = []
@@ -93,7 +101,8 @@ def _silences(segment: PpgSegment, beats: Beats) -> list[tuple[int, int]]:
         b = len(segment.ppg) if number == len(places) - 2 else places[number + 1] - _BEFORE_R_S * GRID_FS_HZ
         begin, end = max(segment.owned_start, int(a)), min(segment.owned_stop, int(b))
         if begin < end:
-            out.append((begin, end))
+            rests = at_rest(pulse, places[number], places[number + 1])
+            out.append((begin, end, "no beats found" if rests else _UNSURE))
     return out
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["SHARE", "needed", "widened"]
+__all__ = ["CLEAR", "SHARE", "needed", "widened"]
 
 SHARE = 0.9  # of the samples of the next recording
+CLEAR = 0.9  # quality from which on a calibrated person's beats are rarely astray: below, the band is another
 _LEAST_MV = 1e-3  # a width that a factor can act on
 
 

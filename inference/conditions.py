@@ -8,7 +8,7 @@ import numpy as np
 
 from stream.messages import GRID_FS_HZ, Demographics
 
-__all__ = ["AHEAD_S", "BACK_S", "CHANNELS", "PERSON_SIZE", "beat_channels", "person_vector"]
+__all__ = ["AHEAD_S", "BACK_S", "BEAT_CHANNELS", "CHANNELS", "PERSON_SIZE", "beat_channels", "person_vector"]
 
 AHEAD_S, BACK_S = 0.4, 1.2
 _R_WIDTH_S = 0.016
@@ -17,14 +17,15 @@ _SINCE = np.array([0.0, 0.06, 0.14, 0.22, 0.30, 0.40, 0.52, 0.68, 0.9])
 _SINCE_WIDTH = np.array([0.03, 0.04, 0.05, 0.05, 0.06, 0.08, 0.1, 0.13, 0.16])
 _UNTIL = np.array([0.05, 0.10, 0.16, 0.22, 0.30])
 _UNTIL_WIDTH = np.array([0.03, 0.03, 0.04, 0.04, 0.05])
-CHANNELS = 1 + len(_SINCE) + len(_UNTIL) + 3  # with pulse, its slope, and whether there is PPG
+BEAT_CHANNELS = 1 + len(_SINCE) + len(_UNTIL)
+CHANNELS = BEAT_CHANNELS + 3  # with pulse, its slope, and whether there is PPG
 PERSON_SIZE = 8
 
 
 def beat_channels(beats: np.ndarray, first: int, n: int) -> np.ndarray:
     """(15, n) float32 for grid samples [first, first + n). beats: grid places, fractions allowed, sorted."""
     grid = first + np.arange(n)
-    out = np.zeros((CHANNELS - 3, n), np.float32)
+    out = np.zeros((BEAT_CHANNELS, n), np.float32)
     if not len(beats):
         return out
     after = np.searchsorted(beats, grid, side="right")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from inference.affinity import CODE_SIZE, LEAD_COUNT
-from inference.conditions import CHANNELS, PERSON_SIZE
+from inference.conditions import BEAT_CHANNELS, CHANNELS, PERSON_SIZE
 from inference.crop import BEAT_SAMPLES, CROP, HOP, KNOTS, Person
 from inference.diffusion import Process, filtered
 from inference.items import ItemLinear
@@ -82,16 +82,21 @@ class _ChannelNorm(nn.Module):
 class Denoiser(nn.Module):
     """z (batch, 8, n), t (batch,), channels (batch, 18, n), Person -> (blurred, clean), each (batch, 8, n).
 
-    n must be a multiple of 4 and crops start at multiples of 4, so that the coarse rates agree between crops."""
+    n must be a multiple of 4 and crops start at multiples of 4, so that the coarse rates agree between crops.
+    use_noise: without, z is read as 0 at every call, in training too: what is left is a regression that deblurs.
+    use_dilation: without, every dilation is 1. use_beats: without, the channels that tell the beats are read as 0."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(
+        self, process: Process, use_noise: bool = True, use_dilation: bool = True, use_beats: bool = True
+    ) -> None:
         super().__init__()
-        self.process = process
+        self.process, self.use_noise, self.use_beats = process, use_noise, use_beats
+        wide = 2 if use_dilation else 1
         self.take = nn.Conv1d(LEAD_COUNT, _HIDDEN, 1)
         self.told = nn.Sequential(nn.Conv1d(CHANNELS + CODE_SIZE + PERSON_SIZE, _HIDDEN, 1), nn.SiLU())
         self.clock = nn.Sequential(ItemLinear(33, _HIDDEN), nn.SiLU(), ItemLinear(_HIDDEN, _HIDDEN), nn.SiLU())
-        self.at_full = nn.ModuleList([_Block(1), _Block(2), _Block(1)])
-        self.at_half = nn.ModuleList([_Block(1), _Block(2)])
+        self.at_full = nn.ModuleList([_Block(1), _Block(wide), _Block(1)])
+        self.at_half = nn.ModuleList([_Block(1), _Block(wide)])
         self.at_quarter = nn.ModuleList([_Block(1), _Block(1)])
         self.last = nn.ModuleList([_Block(1)])
         self.give = nn.Conv1d(_HIDDEN, LEAD_COUNT, 1)
@@ -103,7 +108,7 @@ class Denoiser(nn.Module):
 
     def tell(self, channels: Tensor, person: Person) -> Told:
         """What does not change from call to call, worked out once."""
-        full = self.told(_told(channels, person))
+        full = self.told(_told(channels, person, self.use_beats))
         half = _pool(full)
         quarter = _pool(half)
         rates = ((self.at_full, full), (self.at_half, half), (self.at_quarter, quarter), (self.last, full))
@@ -113,6 +118,7 @@ class Denoiser(nn.Module):
 
     def estimate(self, z: Tensor, t: Tensor, told: Told) -> tuple[Tensor, Tensor]:
         """One call: the blurred leads and the gain (batch, 1, n) in the DCT that deblurs them."""
+        z = z if self.use_noise else z * 0
         time = self.clock(_time_features(self.process.logsnr(t)))
         conditions = iter(told.conditions)
 
@@ -155,8 +161,10 @@ def _hats(n: int, device: torch.device) -> Tensor:
     return (1 - (place - torch.arange(KNOTS, device=device)[:, None]).abs()).clamp(min=0)
 
 
-def _told(channels: Tensor, person: Person) -> Tensor:
+def _told(channels: Tensor, person: Person, use_beats: bool) -> Tensor:
     n = channels.shape[-1]
+    if not use_beats:
+        channels = torch.cat([channels[:, :BEAT_CHANNELS] * 0, channels[:, BEAT_CHANNELS:]], 1)
     code = torch.einsum("bkc,kn->bcn", person.code, _hats(n, channels.device))
     return torch.cat([channels, code, person.vector[:, :, None].expand(-1, -1, n)], 1)
 
@@ -184,8 +192,9 @@ class PersonEncoder(nn.Module):
 class Band(nn.Module):
     """The 10 % and 90 % quantiles of lead II, (batch, 2, n), from what the generator is told; no noise goes in."""
 
-    def __init__(self) -> None:
+    def __init__(self, use_beats: bool = True) -> None:
         super().__init__()
+        self.use_beats = use_beats
         width = 48
         self.body = nn.Sequential(
             nn.Conv1d(CHANNELS + CODE_SIZE + PERSON_SIZE, width, 1),
@@ -198,5 +207,5 @@ class Band(nn.Module):
         )
 
     def forward(self, channels: Tensor, person: Person) -> Tensor:
-        low, spread = self.body(_told(channels, person)).chunk(2, 1)
+        low, spread = self.body(_told(channels, person, self.use_beats)).chunk(2, 1)
         return torch.cat([low, low + nn.functional.softplus(spread)], 1)

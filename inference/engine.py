@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 
 from inference.abstain import MOVED, AbstainSettings, abstentions, known_span
-from inference.band import widened
+from inference.band import CLEAR, widened
 from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
+from inference.confidence import scaled
 from inference.crop import BEAT_BEFORE, BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
 from inference.leads import twelve_leads_uv
 from inference.motion import MOVING
 from inference.noise import field
 from inference.personal.calibration import BEFORE, Calibration, read_calibration
 from inference.personal.own_leads import OwnLeads
+from inference.rest import at_rest, longest_silence
 from inference.rhythm import PAUSE, RULES, in_view
 from inference.runtimes import Networks, load_networks
 from inference.samplers import FRESH, SAMPLERS
@@ -118,7 +120,9 @@ class Engine:
             for row, one in enumerate(part):
                 pulse, valid = shifted[row]
                 known = probability[row] * (valid > 0)  # no beat is read off what was not measured
-                out.append(_Window(one, pulse, valid, decode_beats(known, self.settings.beat_threshold)))
+                found = decode_beats(known, self.settings.beat_threshold)
+                sure = scaled(found.confidence, self.settings.confidence_slope, self.settings.confidence_shift)
+                out.append(_Window(one, pulse, valid, Beats(found.index, sure)))
         return out
 
     def _generate(self, windows: Sequence[_Window], crops: Sequence[_Crop]) -> tuple[np.ndarray, np.ndarray]:
@@ -174,13 +178,18 @@ class Engine:
             return mv, widened(band, mv[1], self.settings.band_wider)
         leads = own.leads(mv, peaks, crop.first)
         limits = own.band(band, leads[1] - mv[1], peaks, crop.first)
-        wider = self.settings.own_band_wider if own.has_band else self.settings.band_wider
-        return leads, widened(limits, leads[1], wider)
+        return leads, widened(limits, leads[1], self._wider(own, window.segment.quality))
+
+    def _wider(self, own: OwnLeads, quality: float) -> float:
+        if not own.has_band:
+            return self.settings.band_wider
+        return self.settings.own_band_wider if quality >= CLEAR else self.settings.own_band_wider_poor
 
     def _result(self, window: _Window, leads_uv: np.ndarray, band_uv: np.ndarray) -> EcgSegment:
         segment, beats = window.segment, window.beats
         start_ns = segment.start_ns + segment.owned_start * GRID_STEP_NS
-        silent = abstentions(segment, window.valid, beats, leads_uv[:, 0] == ABSTAINED_UV, self._abstain)
+        failed = leads_uv[:, 0] == ABSTAINED_UV
+        silent = abstentions(segment, window.pulse, window.valid, beats, failed, self._abstain)
         for gap in silent:
             where = slice((gap.start_ns - start_ns) // GRID_STEP_NS, (gap.stop_ns - start_ns) // GRID_STEP_NS)
             leads_uv[where], band_uv[where] = ABSTAINED_UV, ABSTAINED_UV
@@ -197,7 +206,7 @@ class Engine:
             fs_hz=segment.fs_hz,
             heart_rate_bpm=_heart_rate(beats, segment.owned_stop) if owned.any() else None,
             confidence=float(confidence.mean()) if len(confidence) else 0.0,
-            findings=_findings(segment, beats, silent),
+            findings=_findings(window, silent),
             quality=segment.quality,
             reasons=(*segment.reasons, *moved),
             abstained=tuple(silent),
@@ -243,14 +252,16 @@ def _channels(window: _Window, first: int) -> np.ndarray:
     return out
 
 
-def _findings(segment: PpgSegment, beats: Beats, silent: Sequence[Abstention]) -> tuple[str, ...]:
+def _findings(window: _Window, silent: Sequence[Abstention]) -> tuple[str, ...]:
     """Rhythm of all beats the window sees; nothing when what it sees is not believed."""
     if any(one.reason not in ("no beats found", "no pulse yet") for one in silent):
         return ()
-    first, last = known_span(segment)
-    found = in_view(beats.index / GRID_FS_HZ, first / GRID_FS_HZ, last / GRID_FS_HZ)
-    live = not {"flat", "missing"} & set(segment.reasons)
-    return tuple(name for name in found if RULES[name].live and (live or name != PAUSE))
+    first, last = known_span(window.segment)
+    places = window.beats.index
+    found = in_view(places / GRID_FS_HZ, first / GRID_FS_HZ, last / GRID_FS_HZ)
+    live = not {"flat", "missing"} & set(window.segment.reasons)
+    paused = live and PAUSE in found and at_rest(window.pulse, *longest_silence(places, first, last))
+    return tuple(name for name in found if RULES[name].live and (name != PAUSE or paused))
 
 
 def _intervals_ms(beats: Beats, longest_s: float = 3.0) -> np.ndarray:

@@ -16,13 +16,17 @@ __all__ = ["Generator", "GeneratorConfig"]
 
 @dataclass(frozen=True, slots=True)
 class GeneratorConfig:
-    """blur: sigma_B,max in samples. The switches turn off one idea of P2Es each."""
+    """blur: sigma_B,max in samples. The switches turn off one idea of P2Es each (`Denoiser` explains use_noise,
+    use_dilation and use_beats); one that a description on disk lacks is on."""
 
     blur: float = 2.0
     groups: int = 8
     use_affinity: bool = True
     use_demographics: bool = True
     use_contrastive: bool = True
+    use_noise: bool = True
+    use_dilation: bool = True
+    use_beats: bool = True
 
     def as_dict(self) -> dict:
         """Plain values for a checkpoint."""
@@ -38,8 +42,8 @@ class Generator(nn.Module):
         self.process = Process(config.blur)
         self.groups = GroupFinder(config.groups, config.use_demographics, config.use_affinity)
         self.encoder = PersonEncoder()
-        self.denoiser = Denoiser(self.process)
-        self.band = Band()
+        self.denoiser = Denoiser(self.process, config.use_noise, config.use_dilation, config.use_beats)
+        self.band = Band(config.use_beats)
 
     def person(self, vector: Tensor, shapes: Tensor, code: Tensor | None = None) -> tuple[Person, Grouping]:
         """vector: (batch, 8); shapes: (batch, 4, 16), the pulse shape at the crop's knots. code: (batch, 16) overrides

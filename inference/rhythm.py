@@ -60,7 +60,7 @@ RULES: Mapping[str, Rule] = {
     EXTREME_TACHYCARDIA: Rule(
         130, "/min", 9, True, "mean rate of 9 steady beats above", f"{_CINC}: 17 above 140; changed likewise"
     ),
-    PAUSE: Rule(4, "s", 0, True, "no beat, on a live sensor, for", f"asystole: {_CINC}"),
+    PAUSE: Rule(4, "s", 0, True, "no beat on a live sensor whose light rests, for", f"asystole: {_CINC}"),
     SINUS_LIKE: Rule(
         0.2, "of the median", 6, True, "50-100/min, no interval further from the median than", "adult resting rates"
     ),

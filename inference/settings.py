@@ -15,10 +15,12 @@ class EngineSettings:
     1 or 2 calls, at the temperature below. calls: network calls of the sampler. temperature: factor on the
     sampler's noise; at 1 beats of one person differ more than in a real ECG. typical_share: how far the leads are
     drawn towards the typical person's beat where nobody's own is known, 0 to 1. batch: fixed batch size. threads: of
-    the runtime, one beside other processes. min_quality, min_confidence: below, the model abstains. max_movement: so
+    the runtime, one beside other processes. confidence_slope, confidence_shift: of a beat's confidence on the network's
+    probability, both as logits. min_quality, min_confidence: below, the model abstains. max_movement: so
     does it when the accelerometer explains more of the pulse; 1 never does. band_wider: the band of lead II by this
-    share of its width on either side, own_band_wider: of a calibrated person. These, temperature and typical_share
-    were chosen on the calibration part (docs/model-card.md, docs/wrist.md), of the shipped weights."""
+    share of its width on either side, own_band_wider: of a calibrated person, own_band_wider_poor: of one where quality
+    is below band.CLEAR. These, temperature and typical_share were chosen on the calibration part (docs/model-card.md,
+    docs/wrist.md), of the shipped weights."""
 
     runtime: str = "torch"
     weights: Path | None = None
@@ -32,12 +34,16 @@ class EngineSettings:
     threads: int = 1
     seed: int = 0
     beat_threshold: float = 0.5
+    # the share of true beats, as p2es evaluate --choose confidence --data DIR printed them
+    confidence_slope: float = 1.0
+    confidence_shift: float = 0.0
     min_quality: float = 0.5
     min_confidence: float = 0.65
     max_movement: float = 0.5
-    # 90 % of the next person's samples, as p2es evaluate --band --data DIR printed them
+    # 90 % of the next person's samples, as p2es evaluate --choose band --data DIR printed them
     band_wider: float = 0.423
     own_band_wider: float = 0.128
+    own_band_wider_poor: float = 0.128
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,13 @@ def command(
         ),
     ] = "ecg",
     trials: Annotated[int, typer.Option(help="wrist: of each kind of light without a pulse", min=0)] = 1000,
-    thresholds: Annotated[
-        bool, typer.Option("--thresholds", help="choose when to abstain, on the calibration part")
-    ] = False,
-    band: Annotated[
-        bool, typer.Option("--band", help="learn how wide the 90 % band is, on the calibration part")
-    ] = False,
+    choose: Annotated[
+        str | None,
+        typer.Option(
+            help="print settings chosen on the calibration part, in this order: confidence, what a beat's is worth; "
+            "thresholds, when to abstain; band, how wide the 90 % band is"
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(help="processes for preparing and scoring", min=1)] = 2,
 ) -> None:
     """Judge the model on people it was not trained on, through the live windows, and write the tables.
@@ -65,8 +66,12 @@ def command(
     part = part or _PARTS[task][0]
     if part not in _PARTS[task]:
         raise typer.BadParameter(f"one of {', '.join(_PARTS[task])}", param_hint="--part")
-    if not (thresholds or band):
-        ready_for_output(out)
+    if choose is not None:
+        if choose not in _CHOICES:
+            raise typer.BadParameter(f"one of {', '.join(_CHOICES)}", param_hint="--choose")
+        _CHOICES[choose](settings_of(context), data, cache, limit, jobs)
+        return
+    ready_for_output(out)
     if task != "ecg":
         from deploy.judging import judge_diagnoses, judge_findings, judge_wrist
 
@@ -77,19 +82,13 @@ def command(
             judge = judge_findings if task == "rhythm" else judge_diagnoses
             typer.echo(judge(settings, wanted, out))
         return
-    if thresholds:
-        _choose(settings_of(context), data, cache, limit, jobs)
-        return
-    if band:
-        _widen(settings_of(context), data, cache, limit, jobs)
-        return
     require_plots()
     engine = Engine.load(settings_of(context).infer.engine)
     write_report(evaluate(engine, EvaluationSettings(data, cache, part, limit, jobs)), out)
     typer.echo(f"{out / 'evaluation.md'} {out / 'evaluation.json'} {out / 'figures'}")
 
 
-def _choose(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
+def _thresholds(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
     from inference.engine import Engine
     from inference.evaluation.cases import load_cases
     from inference.evaluation.thresholds import choose_thresholds
@@ -101,17 +100,34 @@ def _choose(settings: Settings, data: Path, cache: Path, limit: int | None, jobs
         typer.echo(f"min_quality {one.min_quality:.2f} min_confidence {one.min_confidence:.2f}: {by_set}")
 
 
-def _widen(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
+def _band(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
     from inference.engine import Engine
     from inference.evaluation.cases import load_cases
     from inference.evaluation.widening import choose_widening
 
-    engine = Engine.load(replace(settings.infer.engine, band_wider=0.0, own_band_wider=0.0))
+    narrow = replace(settings.infer.engine, band_wider=0.0, own_band_wider=0.0, own_band_wider_poor=0.0)
+    engine = Engine.load(narrow)
     found = choose_widening(load_cases(data, cache, "calibration", limit, jobs), engine)
-    for key, one in zip(("band_wider", "own_band_wider"), found, strict=True):
-        before, after = one.coverage
-        narrow, wide = one.width_mv
+    for key, one in found.items():
+        (before, after), (thin, wide) = one.coverage, one.width_mv
         typer.echo(
             f"{key} {one.by:.3f}: {one.recordings} recordings, coverage {before:.3f} to {after:.3f}, "
-            f"width {narrow:.2f} to {wide:.2f} mV"
+            f"width {thin:.2f} to {wide:.2f} mV"
         )
+
+
+def _confidence(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
+    from inference.evaluation.beats_only import BeatsOnly
+    from inference.evaluation.believing import choose_confidence
+    from inference.evaluation.cases import load_cases
+
+    plain = replace(settings.infer.engine, confidence_slope=1.0, confidence_shift=0.0, min_confidence=0.0)
+    found = choose_confidence(load_cases(data, cache, "calibration", limit, jobs), BeatsOnly.load(plain))
+    before, after = found.error
+    typer.echo(
+        f"confidence_slope {found.slope:.3f} confidence_shift {found.shift:.3f}: {found.beats} beats of "
+        f"{found.recordings} recordings, calibration error {before:.3f} to {after:.3f}"
+    )
+
+
+_CHOICES = {"confidence": _confidence, "thresholds": _thresholds, "band": _band}

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.datasets.prepared import PreparedRecord
-from inference.datasets.reference import LIMB, detect_beats
-from inference.evaluation.beats import best_lag, core
+from inference.datasets.reference import LIMB, detect_beats, matched
+from inference.evaluation.beats import best_lag, core, seen_at
 from inference.evaluation.estimate import Estimate
 from inference.evaluation.waveform import as_scored, wave_lag
 from stream.messages import GRID_FS_HZ, LEADS
 
-__all__ = ["Aligned", "align", "true_leads"]
+__all__ = ["Aligned", "align", "announced", "true_leads"]
 
 _WINDOW = 10 * GRID_FS_HZ
 
@@ -61,6 +61,16 @@ def align(record: PreparedRecord, estimate: Estimate) -> Aligned:
         told_lag_s=best_lag(record.beats_s, estimate.beats_s, usable, inner),
         moved=wave_lag(truth[main], leads[main], usable, lag),
     )
+
+
+def announced(record: PreparedRecord, estimate: Estimate, at: Aligned) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence (b,) of the beats announced where the truth is known, and whether (b,) each is within 50 ms of a true
+    one after the lag."""
+    told = estimate.beats_s - at.told_lag_s
+    hit = np.zeros(len(told), bool)
+    hit[matched(record.beats_s, told, 0.05 + 1e-9)[1]] = True
+    asked = seen_at(at.usable, told)
+    return estimate.confidence[asked], hit[asked]
 
 
 def true_leads(record: PreparedRecord) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@ the person's demographics, and must beat the population's mean beat placed at th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from inference.samplers import SAMPLERS
 from stream.conditioning import SHAPE_SIZE
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["ChestRow", "chest_rows", "from_true_peaks", "limb_projection"]
+__all__ = ["ChestRow", "chest_row", "chest_rows", "from_true_peaks", "limb_projection"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,10 +91,11 @@ def chest_rows(
     }
     if np.isnan(projection).any():
         del estimates["linear projection of the true I and II"]
-    return [_row(name, records, make) for name, make in estimates.items()]
+    return [chest_row(name, records, make) for name, make in estimates.items()]
 
 
-def _row(name: str, records: Sequence[PreparedRecord], make) -> ChestRow:
+def chest_row(name: str, records: Sequence[PreparedRecord], make: Callable[[PreparedRecord], np.ndarray]) -> ChestRow:
+    """Judge one estimate, (8, n) mV of each recording, by the twelve leads of its first 10 s."""
     r, rmse, ratio = (np.full((len(records), len(GENERATED)), np.nan) for _ in range(3))
     amplitudes = np.full((len(records), len(GENERATED), 4), np.nan)
     for i, one in enumerate(records):

@@ -36,7 +36,7 @@ from inference.evaluation.seams import border_steps, two_windows
 from inference.evaluation.streamed import Streamed, stream_record, windows_of
 from inference.evaluation.tables import Row, summarise
 
-__all__ = ["EvaluationSettings", "evaluate"]
+__all__ = ["EvaluationSettings", "another_person", "evaluate"]
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ def _estimates(engine: Engine, cases: Sequence[Case], streamed: Sequence[Streame
     for i, case in enumerate(tqdm(cases, desc="controls")):
         n, own = case.record.n, streamed[i].estimate
         made = {_OWN: own, "its own output, half a recording off": moved_to(own, n, n // 2)}
-        other = _another_person(cases, i)
+        other = another_person(cases, i)
         if other is not None:
             made["another person's PPG"] = moved_to(streamed[other].estimate, n)
             person = cases[other].entry.demographics
@@ -163,7 +163,7 @@ def _estimates(engine: Engine, cases: Sequence[Case], streamed: Sequence[Streame
     return out
 
 
-def _another_person(cases: Sequence[Case], i: int) -> int | None:
+def another_person(cases: Sequence[Case], i: int) -> int | None:
     """The next recording of the same dataset that is of somebody else."""
     for step in range(1, len(cases)):
         other = (i + step) % len(cases)

@@ -19,7 +19,7 @@ WANTED_F1 = {"bidmc": 0.97, "cinc2015": 0.88}  # at 50 ms, after the recording's
 _OTHER_F1 = 0.9
 _MARGIN = 0.005  # what was chosen on a part looks better on it than on the next
 _QUALITIES = (0.1, 0.2, 0.3, 0.4, 0.5)  # at 0 a flat line would be given beats
-_CONFIDENCES = (0.0, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
+_CONFIDENCES = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.875, 0.9, 0.925, 0.95)
 _AROUND = GRID_FS_HZ  # a hop's confidence is that of its beats and those within 1 s of it
 
 

@@ -5,13 +5,13 @@ wanted probability when that person is like these (Dunn, Wasserman and Ramdas 20
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
 
-from inference.band import SHARE, needed, widened
+from inference.band import CLEAR, SHARE, needed, widened
 from inference.engine import Engine
 from inference.errors import DataMissing
 from inference.evaluation.aligned import align
@@ -28,12 +28,14 @@ _FEWEST = 10 * GRID_FS_HZ
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beside:
-    """Judged samples of one recording: true lead II, the estimate (m,) and its band (2, m) in mV, after the lag."""
+    """Judged samples of one recording: true lead II, the estimate (m,) and its band (2, m) in mV, after the lag, and
+    the quality (m,) of the window that gave them."""
 
     subject: str
     true: np.ndarray
     lead: np.ndarray
     band: np.ndarray
+    quality: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,11 @@ class Widening:
     width_mv: tuple[float, float]
 
 
-def choose_widening(cases: Sequence[Case], engine: Engine) -> tuple[Widening, Widening]:
-    """Without and with 30 s of own ECG. cases: of the calibration part. engine: one that widens by nothing.
+def choose_widening(cases: Sequence[Case], engine: Engine) -> dict[str, Widening]:
+    """For each setting: other people, and with 30 s of own ECG clear and poor windows. cases: of the calibration part.
+    engine: one that widens by nothing.
 
-    Raises DataMissing with fewer than nine people of either kind."""
+    Raises DataMissing with fewer than nine people of any kind."""
     without: list[Beside] = []
     own: list[Beside] = []
     for case in tqdm(cases, desc="infer"):
@@ -59,7 +62,21 @@ def choose_widening(cases: Sequence[Case], engine: Engine) -> tuple[Widening, Wi
         one = personal(engine, case, windows, streamed)
         if one.calibration is not None and one.calibration.band_uv is not None:
             own += beside(case, one.streamed)
-    return _widening(without), _widening(own)
+    return {
+        "band_wider": _widening(without),
+        "own_band_wider": _widening(_where(own, lambda quality: quality >= CLEAR)),
+        "own_band_wider_poor": _widening(_where(own, lambda quality: quality < CLEAR)),
+    }
+
+
+def _where(known: Sequence[Beside], wanted: Callable[[np.ndarray], np.ndarray]) -> list[Beside]:
+    """What of each recording has a wanted quality, those with less than 10 s of it left out."""
+    out = []
+    for one in known:
+        kept = wanted(one.quality)
+        if kept.sum() >= _FEWEST:
+            out.append(Beside(one.subject, one.true[kept], one.lead[kept], one.band[:, kept], one.quality[kept]))
+    return out
 
 
 def beside(case: Case, streamed: Streamed) -> list[Beside]:
@@ -69,10 +86,11 @@ def beside(case: Case, streamed: Streamed) -> list[Beside]:
         return []
     true, lead = at.truth["II"], streamed.estimate.leads_mv[LEADS.index("II")].astype(float)
     late, low, high = (delayed(one, at.moved) for one in (lead, *streamed.band_mv))
+    quality = delayed(streamed.quality, at.moved // 2 * 2)
     known = at.usable & np.isfinite(np.stack([true, late, low, high])).all(0)
     if known.sum() < _FEWEST:
         return []
-    return [Beside(case.entry.subject, true[known], late[known], np.stack([low, high])[:, known])]
+    return [Beside(case.entry.subject, true[known], late[known], np.stack([low, high])[:, known], quality[known])]
 
 
 def learned(scores: Sequence[np.ndarray], subjects: Sequence[str], share: float = SHARE) -> float:

@@ -15,6 +15,7 @@ from inference.beat_network import BeatHead
 from inference.datasets.prepared import PreparedRecord, fingerprint
 from inference.errors import DataMissing
 from inference.training.loop import LoopSettings, Stage, run_loop
+from inference.training.wearing import distort, lose, without_pulse
 from stream.messages import GRID_FS_HZ
 
 __all__ = ["RASTER_SD_S", "aligned", "raster", "train_beats"]
@@ -26,6 +27,9 @@ _WINDOW = 10 * GRID_FS_HZ
 # the loss counts where a live window owns samples or lends them: with full context on either side
 _COUNTED = slice(3 * GRID_FS_HZ, _WINDOW - int(1.3 * GRID_FS_HZ))
 _MIN_F1, _MIN_WINDOWS = 0.5, 6
+# of the windows: light without a pulse, in which no beat is to be found; and a pulse that is there for a part only
+_PULSELESS, _LOST = 0.15, 0.06
+_BORDER = GRID_FS_HZ // 2  # about the moment at which it comes or goes nothing is asked
 
 
 def aligned(records: Sequence[PreparedRecord]) -> list[PreparedRecord]:
@@ -70,6 +74,10 @@ class Sampler:
         return [torch.from_numpy(features), torch.from_numpy(target), torch.from_numpy(mask)]
 
     def _window(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if rng.random() < _PULSELESS:
+            everywhere = np.zeros(_WINDOW, np.float32)
+            everywhere[_COUNTED] = 1.0
+            return without_pulse(_WINDOW, rng), np.zeros(_WINDOW, np.float32), everywhere
         which = rng.choice(len(self.records), p=self.weight)
         record, pulse = self.records[which], self.pulses[which]
         stretch = np.exp(rng.uniform(-0.4, 0.4)) if rng.random() < 0.7 else 1.0
@@ -82,33 +90,13 @@ class Sampler:
         window = np.minimum((times // 10).astype(int), len(record.usable) - 1)
         mask = np.zeros(_WINDOW, np.float32)
         mask[_COUNTED] = record.usable[window][_COUNTED]
-        return distort(seen, rng).astype(np.float32), target, mask
-
-
-def distort(pulse: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A reflected wave, noise, breathing, motion bursts, gain and a low source rate, as wearables have them.
-
-    pulse: (n,) normalised. The reflected wave is there because a strong one passes for a second beat."""
-    n = len(pulse)
-    seconds = np.arange(n) / GRID_FS_HZ
-    out = pulse * np.exp(rng.uniform(-0.3, 0.3))
-    if rng.random() < 0.3:
-        late = np.interp(seconds - rng.uniform(0.15, 0.5), seconds, out)
-        out = (out + rng.uniform(0.1, 0.9) * late) / 1.2
-    if rng.random() < 0.2:  # a 25-64 Hz source, interpolated
-        rate = rng.uniform(25, 64)
-        coarse = np.arange(0, seconds[-1] + 1 / rate, 1 / rate)
-        out = np.interp(seconds, coarse, np.interp(coarse, seconds, out))
-    if rng.random() < 0.3:
-        out = out + rng.normal(0, 0.15 * rng.random(), n)
-    if rng.random() < 0.3:
-        out = out * (1 + 0.4 * rng.random() * np.sin(2 * np.pi * (rng.random() + seconds * rng.uniform(0.1, 0.4))))
-    if rng.random() < 0.2:
-        out = out + rng.uniform(0, 0.8) * np.sin(2 * np.pi * (rng.random() + seconds * rng.uniform(0.1, 0.6)))
-    if rng.random() < 0.15:
-        at, length = rng.integers(0, n - 200), rng.integers(30, 180)
-        out[at : at + length] += 2 * rng.normal() * np.hanning(length)
-    return np.clip(out, -6, 6)
+        seen = distort(seen, rng)
+        if rng.random() < _LOST:
+            seen, gone = lose(seen, rng)
+            target[gone] = 0.0
+            edge = int(np.flatnonzero(np.diff(gone))[0])
+            mask[max(0, edge - _BORDER) : edge + _BORDER] = 0.0
+        return seen.astype(np.float32), target, mask
 
 
 def _loss(model: nn.Module, batch: list[Tensor]) -> tuple[Tensor, dict[str, float]]:

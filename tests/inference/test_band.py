@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inference.band import needed, widened
 from inference.errors import DataMissing
-from inference.evaluation.widening import learned
+from inference.evaluation.widening import Beside, _where, learned
 
 MV = st.floats(-3, 3)
 
@@ -62,3 +62,16 @@ def test_the_next_person_is_covered_as_promised():
         scores = scale[:, None] * np.abs(rng.normal(size=(20, 200)))
         inside.append(np.mean(scores[-1] <= learned(list(scores[:-1]), [str(one) for one in range(19)])))
     assert 0.9 <= np.mean(inside) < 0.95  # the person at infinity makes it wide
+
+
+def test_a_recording_counts_where_it_has_ten_seconds_of_that_quality():
+    n = 20 * 128
+    samples = np.arange(float(n))
+    quality = np.where(samples < 12 * 128, 0.95, 0.85)
+    one = Beside("p", samples, samples + 1, np.stack([samples - 1, samples + 2]), quality)
+    (clear,) = _where([one], lambda quality: quality >= 0.9)
+    assert np.array_equal(clear.true, samples[: 12 * 128])
+    assert np.array_equal(clear.lead, clear.true + 1)
+    assert np.array_equal(clear.band, np.stack([clear.true - 1, clear.true + 2]))
+    assert (clear.quality == 0.95).all()
+    assert _where([one], lambda quality: quality < 0.9) == []  # 8 s

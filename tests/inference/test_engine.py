@@ -94,6 +94,14 @@ def test_the_band_is_widened_as_the_settings_say(plain, segments):
             for a, b in ((0.0, 0.0), (wider, own_wider))
         )
         np.testing.assert_allclose(np.diff(wide.astype(int)), 2 * np.diff(narrow.astype(int)), atol=3)
+    poor = dataclasses.replace(segments[3], quality=0.89)
+    narrow, wide = (
+        Engine(plain.networks, EngineSettings(batch=4, own_band_wider=0.2, own_band_wider_poor=by), OWN)
+        .infer([poor])[0]
+        .band_uv
+        for by in (0.0, 0.5)
+    )
+    np.testing.assert_allclose(np.diff(wide.astype(int)), 2 * np.diff(narrow.astype(int)), atol=3)
     # a person of whom only the delay is known has the others' band
     delay = {"p": calibration({}, delay_s=0.5625, band=None)}
     wide, same = (

@@ -15,7 +15,7 @@ from inference.evaluation.rhythm_report import write_rhythm
 from inference.evaluation.rhythm_run import alarm_label, judge_rhythm
 from inference.evaluation.run import EvaluationSettings
 from inference.evaluation.streamed import blank_chunk, windows_from, windows_of
-from inference.rhythm import BRADYCARDIA, EXTREME_BRADYCARDIA, SINUS_LIKE
+from inference.rhythm import BRADYCARDIA, EXTREME_BRADYCARDIA, PAUSE, SINUS_LIKE
 from inference.settings import EngineSettings
 from tests.inference.recordings import write_monitor
 
@@ -115,3 +115,27 @@ def test_one_recording_seen_three_ways(monitors, engine):
     part = windows_of(entry, span_s=(100.0, 140.0))
     assert part[0].start_ns == 100 * 10**9
     np.testing.assert_allclose(part[-3].ppg, segments[[one.start_ns for one in segments].index(part[-3].start_ns)].ppg)
+
+
+def test_a_pause_is_light_at_rest(engine):
+    beating = light(72) + np.random.default_rng(0).normal(0, 8, round(30 * FS_HZ))
+    times = np.arange(len(beating)) / FS_HZ
+    resting = np.where((times > 12) & (times < 17.5), np.random.default_rng(1).normal(0, 8, len(times)), beating)
+    found = engine.infer(windows_from(blank_chunk("p", FS_HZ, 1.0), resting))
+    assert any(PAUSE in one.findings for one in found)
+    assert any(gap.reason == "no beats found" for one in found for gap in one.abstained)
+
+
+def test_beats_missed_in_light_that_goes_on_pulsing_are_no_pause(engine, monkeypatch):
+    whole = engine.networks.beat_probability
+
+    def without_some(features):
+        probability = whole(features).copy()
+        probability[:, 300:1000] = 0.0
+        return probability
+
+    monkeypatch.setattr(engine.networks, "beat_probability", without_some)
+    found = engine.infer(windows_from(blank_chunk("p", FS_HZ, 1.0), light(72)))
+    assert not any(PAUSE in one.findings for one in found)
+    assert any(gap.reason == "beats unsure" for one in found for gap in one.abstained)
+    assert not any(gap.reason == "no beats found" for one in found for gap in one.abstained)

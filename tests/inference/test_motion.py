@@ -114,7 +114,7 @@ def test_the_limit_decides_and_only_what_was_answered_is_asked():
     def reasons(limit, confidence=1.0):
         beats = replace(beats_at(1.35), confidence=np.full(len(beats_at(1.35).index), confidence, np.float32))
         failed = np.zeros(one.owned_stop - one.owned_start, bool)
-        silent = abstentions(one, one.valid, beats, failed, AbstainSettings(0.5, 0.65, limit))
+        silent = abstentions(one, one.ppg, one.valid, beats, failed, AbstainSettings(0.5, 0.65, limit))
         return [each.reason for each in silent]
 
     assert reasons(0.5) == [MOVED]

@@ -151,6 +151,32 @@ def test_pulses_that_follow_no_beats_teach_nothing(records, tmp_path):
         train_beats([short, astray, astray, records[1]], tmp_path, LoopSettings(1, 1e-3))
 
 
+def test_some_windows_have_no_pulse_and_no_beat(records, monkeypatch):
+    with_ppg = aligned(records)
+    drawn = [Sampler(with_ppg)(np.random.default_rng(seed), 32) for seed in range(6)]
+    empty = [target for _, targets, _ in drawn for target in targets if not target.any()]
+    assert 10 < len(empty) < 45  # of 192
+    monkeypatch.setattr(beats, "_PULSELESS", 1.0)
+    features, target, mask = Sampler(with_ppg)(np.random.default_rng(0), 8)
+    assert not target.any()
+    assert torch.equal(mask[0], mask[1])
+    assert mask.max() == 1
+    assert features[:, 0].std(1).min() > 0.3
+
+
+def test_a_lost_pulse_has_no_beats_and_nothing_is_asked_at_its_border(records, monkeypatch):
+    with_ppg = aligned(records)
+    monkeypatch.setattr(beats, "_PULSELESS", 0.0)
+    monkeypatch.setattr(beats, "_LOST", 1.0)
+    monkeypatch.setattr(beats, "lose", lambda pulse, rng: (np.zeros_like(pulse), np.arange(len(pulse)) >= 700))
+    features, target, mask = Sampler(with_ppg)(np.random.default_rng(0), 16)
+    assert not features[:, 0].any()
+    assert target[:, :700].any()
+    assert not target[:, 700:].any()
+    assert not mask[:, 699 - 64 : 699 + 64].any()
+    assert mask[:, 800:900].any()
+
+
 def test_the_generators_checkpoint_holds_its_configuration(records, tmp_path, monkeypatch):
     stages = []
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.datasets.prepared import PreparedRecord
-from inference.datasets.reference import LIMB, matched
-from inference.evaluation.aligned import Aligned, align
-from inference.evaluation.beats import WINDOW_S, count, rate, seen_at
+from inference.datasets.reference import LIMB
+from inference.evaluation.aligned import Aligned, align, announced
+from inference.evaluation.beats import WINDOW_S, count, rate
 from inference.evaluation.estimate import Estimate
 from inference.evaluation.figures.band import BandCounts, band_counts
 from inference.evaluation.figures.examples import Example, example
@@ -52,7 +52,7 @@ def evidence(record: PreparedRecord, streamed: Streamed, own: Streamed | None) -
     rates = [(rate(record.beats_s, w), rate(at.found_s, w)) for w in answered]
     both = np.array([(a, b) for a, b in rates if a is not None and b is not None]).reshape(-1, 2)
     return Evidence(
-        beats=_beats(record, streamed.estimate, at),
+        beats=counted(*announced(record, streamed.estimate, at)),
         confidence=np.array([_confidence(streamed.estimate, at, w) for w in answered]),
         f1_error=np.array([_f1_error(record, at, w) for w in answered]),
         rate_error=np.array([_rate_error(*each) for each in rates]),
@@ -64,14 +64,6 @@ def evidence(record: PreparedRecord, streamed: Streamed, own: Streamed | None) -
         own_band=band_counts(record, own, align(record, own.estimate)) if own else None,
         example=example(record, streamed, at),
     )
-
-
-def _beats(record: PreparedRecord, estimate: Estimate, at: Aligned) -> np.ndarray:
-    told = estimate.beats_s - at.told_lag_s
-    hit = np.zeros(len(told), bool)
-    hit[matched(record.beats_s, told, 0.05 + 1e-9)[1]] = True
-    asked = seen_at(at.usable, told)
-    return counted(estimate.confidence[asked], hit[asked])
 
 
 def _confidence(estimate: Estimate, at: Aligned, window: int) -> float:
