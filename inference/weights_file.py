@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def load_weights(path: Path = SHIPPED) -> Weights:
     typical = TypicalBeat(folder.files[TYPICAL_BEAT_FILE])
     student = None
     if _STUDENT_FILE in folder.files:
-        student = Denoiser(generator.process)
+        student = copy.deepcopy(generator.denoiser)  # the same network, whatever its configuration
         _fill(student.eval(), folder.files[_STUDENT_FILE], path)
     return Weights(folder.facts["model_id"], head.eval(), generator.eval(), scale, typical, student)
 

@@ -1,6 +1,7 @@
 """A model with two denoisers: its files and hashes, and the one that serves."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from inference.denoiser import Denoiser
 from inference.diffusion import Process
 from inference.errors import WeightsCorrupt, WeightsUnfit
+from inference.generator import Generator, GeneratorConfig
 from inference.model_folder import sha256
 from inference.runtimes import load_networks
 from inference.settings import EngineSettings
@@ -59,6 +61,14 @@ def test_the_denoiser_that_is_asked_for_serves_and_is_told_by_the_id(tmp_path):
         np.testing.assert_allclose(networks.values(clean), wanted, atol=1e-5)
         made.append(networks.values(clean))
     assert np.abs(made[0] - made[1]).max() > 1e-3
+
+
+def test_a_student_is_built_as_its_teacher_is(tmp_path):
+    weights, other = load_weights(), Generator(GeneratorConfig(use_noise=False, use_dilation=False)).eval()
+    write(replace(weights, generator=other), tmp_path, moved(other.denoiser))
+    student = load_weights(tmp_path).denoiser("student")
+    assert not student.use_noise
+    assert str(student) == str(other.denoiser) != str(weights.generator.denoiser)
 
 
 @pytest.mark.parametrize(("change", "says"), [("flip", "student.safetensors is damaged"), ("other", "do not fit")])

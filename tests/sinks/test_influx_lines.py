@@ -100,7 +100,7 @@ def test_the_owned_pulse_is_written_where_it_was_measured(start, length):
     assert times == [2 * S + k * GRID_STEP_NS for k in range(start, start + length) if k % 7]
 
 
-def numbers(rate=71.0, spo2=None, rr=()):
+def numbers(rate: float | None = 71.0, spo2: float | None = None, rr=()):
     return number_lines(Numerics("d", "p", "s", 11 * S, rate, spo2, 0, np.array(rr, "f4")))
 
 
