@@ -35,10 +35,10 @@ class EngineSettings:
     seed: int = 0
     beat_threshold: float = 0.5
     # the share of true beats, as p2es evaluate --choose confidence --data DIR printed them
-    confidence_slope: float = 1.0
-    confidence_shift: float = 0.0
+    confidence_slope: float = 2.512
+    confidence_shift: float = -1.456
     min_quality: float = 0.5
-    min_confidence: float = 0.65
+    min_confidence: float = 0.6
     max_movement: float = 0.5
     # 90 % of the next person's samples, as p2es evaluate --choose band --data DIR printed them
     band_wider: float = 0.423
