@@ -34,9 +34,9 @@ _READING = """\
   a pulse; before it gave 2.6: beats read between the true ones in noise, and recordings in which every beat is read
   twice.
 - **Ventricular tachycardia**: its rate alone is little better than calling every alarm true. Judged, never reported.
-- **Irregular**: more precise than the pulse detector at about its sensitivity. Changes over two beats have to be large as well as over
-  one, so that bigeminy, or every beat read twice, does not count (140 recordings of the development part, clear cases:
-  precision .92 and sensitivity .92 without it, .95 and .93 with it). Nothing here sees a P wave.
+- **Irregular**: more precise than the pulse detector at about its sensitivity. Changes over two beats have to be large
+  as well as over one, so that bigeminy, or every beat read twice, does not count (140 recordings of the development
+  part, clear cases: precision .92 and sensitivity .92 without it, .95 and .93 with it). Nothing here sees a P wave.
 - **Ectopic-like** beats are found about as often as not; a premature beat often gives no pulse at all.
 """
 _PROTOCOL = f"""\
