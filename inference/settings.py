@@ -35,15 +35,15 @@ class EngineSettings:
     seed: int = 0
     beat_threshold: float = 0.5
     # the share of true beats, as p2es evaluate --choose confidence --data DIR printed them
-    confidence_slope: float = 1.0
-    confidence_shift: float = 0.0
+    confidence_slope: float = 2.512
+    confidence_shift: float = -1.456
     min_quality: float = 0.5
-    min_confidence: float = 0.65
+    min_confidence: float = 0.6
     max_movement: float = 0.5
     # 90 % of the next person's samples, as p2es evaluate --choose band --data DIR printed them
-    band_wider: float = 0.423
-    own_band_wider: float = 0.128
-    own_band_wider_poor: float = 0.128
+    band_wider: float = 0.442
+    own_band_wider: float = 0.087
+    own_band_wider_poor: float = 0.413
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,11 +89,11 @@ def command(
 
 
 def _thresholds(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
-    from inference.engine import Engine
+    from inference.evaluation.beats_only import BeatsOnly
     from inference.evaluation.cases import load_cases
     from inference.evaluation.thresholds import choose_thresholds
 
-    engine = Engine.load(replace(settings.infer.engine, min_quality=0.0, min_confidence=0.0))
+    engine = BeatsOnly.load(replace(settings.infer.engine, min_quality=0.0, min_confidence=0.0))
     best, tried = choose_thresholds(load_cases(data, cache, "calibration", limit, jobs), engine)
     for one in [*tried, best]:
         by_set = ", ".join(f"{name} F1 {one.f1[name]:.3f} coverage {one.coverage[name]:.3f}" for name in one.f1)
