@@ -205,7 +205,9 @@ def _collector(settings: Settings, wish: Wish, driver: Driver, outbox: MessageOu
         pulse_delay_s=chosen.pulse_delay_s,
     )
     folder = settings.collect.folder / folder_name(patient) / folder_name(identity.session)
-    raw = RawLog(folder, driver.name, identity) if settings.collect.keep_raw else None
+    raw = None
+    if settings.collect.keep_raw:
+        raw = RawLog(folder, driver.name, identity, round(settings.collect.raw_mb * 1e6))
     return Collector(identity, driver, outbox, clock, raw)
 
 

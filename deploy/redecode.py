@@ -16,18 +16,21 @@ __all__ = ["Redecoded", "redecode"]
 
 @dataclass(frozen=True, slots=True)
 class Redecoded:
-    """messages in their order; pipeline: what it counted."""
+    """messages in their order; pipeline: what it counted; first_file: of the session's raw files, the number of the
+    first that was there."""
 
     messages: list[Out]
     pipeline: Pipeline
+    first_file: int
 
 
 def redecode(path: Path) -> Redecoded:
-    """path: of the raw log or its folder. Raises BadRecording, UnknownDriver."""
+    """path: of a raw log's folder, or of one of its files alone. Raises BadRecording, UnknownDriver."""
     lines = read_raw(path)
     try:
         head = next(lines)
         pipeline = Pipeline(Identity(**head["identity"]), driver_named(head["driver"]))
+        first_file = head.get("file", 0)
         messages: list[Out] = []
         last_ns = 0
         for line in lines:
@@ -40,7 +43,8 @@ def redecode(path: Path) -> Redecoded:
                 messages += pipeline.break_off()
             elif "ended" in line:
                 messages += pipeline.end(line["at"])
-                return Redecoded(messages, pipeline)
+                return Redecoded(messages, pipeline, first_file)
     except (KeyError, TypeError, ValueError, StopIteration) as error:
         raise BadRecording(f"{path}: not a whole raw log ({error})") from error
-    return Redecoded(messages + pipeline.end(last_ns), pipeline)  # a collector that was killed wrote no end
+    # a collector that was killed wrote no end
+    return Redecoded(messages + pipeline.end(last_ns), pipeline, first_file)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import math
 import os
 import re
 import textwrap
@@ -226,6 +227,8 @@ def _check_values(settings: Settings) -> None:
     for name, one in settings.devices.items():
         if one.polarity not in (None, 1, -1):
             raise BadSettings(f"setting devices.{name}.polarity: 1 or -1, not {one.polarity}")
+    if settings.collect.raw_mb != 0 and not 1 <= settings.collect.raw_mb < math.inf:
+        raise BadSettings(f"setting collect.raw_mb: at least 1, or 0 for all, not {settings.collect.raw_mb:g}")
     if settings.infer.backlog not in ("keep", "freshest"):
         raise BadSettings(f"setting infer.backlog: keep or freshest, not {settings.infer.backlog}")
     engine = settings.infer.engine

@@ -11,11 +11,13 @@ __all__ = ["CollectSettings", "DeviceSettings"]
 @dataclass(frozen=True, slots=True)
 class CollectSettings:
     """folder: where PATIENT/SESSION/raw.jsonl is kept, the recorder's folder when both run here; keep_raw: whether at
-    all. spool_folder, spool_mb: what waits for a broker that is away; the oldest is given up beyond. adapter: such as
-    hci1, the system's when left out (BlueZ only). connect_s: how long one try to connect may take."""
+    all; raw_mb: at most so much of each device, over all its sessions, the oldest deleted first; 0 keeps all.
+    spool_folder, spool_mb: what waits for a broker that is away; the oldest is given up beyond. adapter: such as hci1,
+    the system's when left out (BlueZ only). connect_s: how long one try to connect may take."""
 
     folder: Path = Path("recordings")
     keep_raw: bool = True
+    raw_mb: float = 1000.0
     spool_folder: Path = Path("spool")
     spool_mb: float = 256.0
     adapter: str | None = None

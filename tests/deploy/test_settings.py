@@ -26,6 +26,8 @@ def test_defaults_file_environment_flags_in_this_order(tmp_path):
         ({"infer.engine.calls": "many"}, "infer.engine.calls: .*integer"),
         ({"infer.engine.calls": "0"}, "at least 1"),
         ({"infer.engine.band_wider": "-0.1"}, "band_wider: a share of the band's width, at least 0"),
+        ({"collect.raw_mb": "-1"}, "collect.raw_mb: at least 1, or 0 for all, not -1"),
+        ({"collect.raw_mb": "nan"}, "collect.raw_mb: at least 1"),
         ({"infer.backlog": "some"}, "keep or freshest"),
         ({"infer.engine.device": "tpu"}, "auto, cpu or cuda"),
         ({"infer.engine.runtime": "tensorrt"}, "torch or onnx"),

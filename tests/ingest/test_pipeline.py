@@ -16,7 +16,8 @@ from ingest.devices.driver import Started
 from ingest.devices.polar import DRIVER
 from ingest.errors import BadRecording
 from ingest.pipeline import Frame, Identity, Pipeline
-from ingest.raw_log import RAW_NAME, RawLog
+from ingest.raw_files import RAW_NAME
+from ingest.raw_log import RawLog
 from stream.kafka import MOTION, NUMERICS, PPG_CHUNKS
 from stream.messages import encode
 from stream.windows import check
