@@ -16,9 +16,9 @@ app = typer.Typer(no_args_is_help=True, help="InfluxDB: set it up, write into it
 
 @app.command("write")
 def write(context: typer.Context) -> None:
-    """Write leads, PPG, vitals, windows and alerts into InfluxDB (influx.url, influx.bucket). A stage like the others.
+    """Write leads, PPG, vitals, windows, alerts and the devices' own numbers into InfluxDB (influx.url, influx.bucket).
 
-    Offsets are committed after the confirmed write; what is written twice is there once."""
+    A stage like the others. Offsets are committed after the confirmed write; what is written twice is there once."""
     from sinks.influx.process import run
 
     settings = settings_of(context)

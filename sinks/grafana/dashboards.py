@@ -27,6 +27,7 @@ LIVE_UID, OPERATIONS_UID = "p2es-live", "p2es-operations"
 _SOURCE = model.DataSourceRef(type_val="influxdb", uid=DATA_SOURCE_UID)
 _LIVE_S = 10
 _MILLIVOLTS = 1.5
+_RATES = ((50, "green"), (120, "red"))
 
 
 class _Flux(variants.Dataquery):
@@ -78,13 +79,18 @@ def _live(bucket: str) -> dashboard.Dashboard:
             .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         )
         .annotation(dashboard.AnnotationQuery().name("Alerts").datasource(_SOURCE).enable(True).icon_color("red"))
-        .with_panel(
-            _number("Heart rate", "bpm", queries.vital_flux(bucket, "heart_rate"), ((50, "green"), (120, "red")))
-        )
-        .with_panel(_number("RR interval", "ms", queries.vital_flux(bucket, "rr_ms"), ()))
-        .with_panel(_lines("Quality and confidence", "percentunit", {"A": queries.quality_flux(bucket)}, (0, 1), 8, 4))
-        .with_panel(_lines("PPG (conditioned)", "none", {"A": queries.pulse_flux(bucket)}, None, 8, 4))
     )
+    for title, unit, flux, steps in (
+        ("Heart rate, estimated", "bpm", queries.vital_flux(bucket, "heart_rate"), _RATES),
+        ("Heart rate, the device's own", "bpm", queries.number_flux(bucket, "heart_rate"), _RATES),
+        ("RR interval, estimated", "ms", queries.vital_flux(bucket, "rr_ms"), ()),
+        ("Interval, the device's own", "ms", queries.number_flux(bucket, "rr_ms"), ()),
+        ("SpO2, the device's own", "percent", queries.number_flux(bucket, "spo2"), ()),
+    ):
+        board = board.with_panel(_number(title, unit, flux, steps))
+    board = board.with_panel(
+        _lines("Quality and confidence", "percentunit", {"A": queries.quality_flux(bucket)}, (0, 1), 9, 4)
+    ).with_panel(_lines("PPG (conditioned)", "none", {"A": queries.pulse_flux(bucket)}, None, 24, 4))
     for lead in LEADS:
         title = f"{lead} (mV, estimated from PPG)"
         board = board.with_panel(
@@ -133,7 +139,7 @@ def _number(title: str, unit: str, flux: str, steps: tuple[tuple[float, str], ..
         .datasource(_SOURCE)
         .unit(unit)
         .height(4)
-        .span(4)
+        .span(3)
         .thresholds(dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(thresholds))
         .with_target(_Query(flux))
     )

@@ -9,6 +9,7 @@ A latency point names its estimate by window_ns, the start of what it owns; wind
 | segments | patient, device | quality, confidence, abstained_s, reason, model, steps, session | each window |
 | vitals | patient, device | heart_rate, rr_ms, quality, confidence, abstained | each full second |
 | latency | patient, device | window_ns, window_to_estimate_ms, window_to_write_ms | each estimate, at the wall clock |
+| numbers | patient, device | heart_rate, spo2, rr_ms: the device's own | each time it tells, each interval's end |
 | devices | patient, device | state, gaps, drops, battery_percent, rssi_dbm, fs_hz | each status of a device |
 | late | patient, device | samples | each chunk that came too late, at its own time |
 | lag | reader, topic | messages | each look at the broker, at the wall clock |
@@ -23,9 +24,28 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from stream.lag import Lag
-from stream.messages import ABSTAINED_UV, GRID_STEP_NS, LEADS, Alert, DeviceStatus, EcgSegment, PpgChunk, PpgSegment
+from stream.messages import (
+    ABSTAINED_UV,
+    GRID_STEP_NS,
+    LEADS,
+    Alert,
+    DeviceStatus,
+    EcgSegment,
+    Numerics,
+    PpgChunk,
+    PpgSegment,
+)
 
-__all__ = ["alert_lines", "confirmed_lines", "device_lines", "estimate_lines", "lag_lines", "late_lines", "pulse_lines"]
+__all__ = [
+    "alert_lines",
+    "confirmed_lines",
+    "device_lines",
+    "estimate_lines",
+    "lag_lines",
+    "late_lines",
+    "number_lines",
+    "pulse_lines",
+]
 
 _SECOND_NS = 1_000_000_000
 Value = float | int | str | bool | None
@@ -76,6 +96,20 @@ def alert_lines(alert: Alert) -> list[str]:
     tags = {name: getattr(alert, name) for name in ("patient", "device", "rule", "priority", "state")}
     fields = {name: getattr(alert, name) for name in ("id", "kind", "value", "limit", "onset_ns", "text")}
     return [_line(_series("alerts", tags), fields, alert.at_ns)]
+
+
+def number_lines(numbers: Numerics) -> list[str]:
+    """What a device computed itself. Of several intervals the last ended when they came, each other where the next
+    began; one that is not above 0 is none."""
+    intervals = [float(one) for one in numbers.rr_ms if math.isfinite(one) and one > 0]
+    points: dict[int, dict[str, Value]] = {
+        numbers.at_ns: {"heart_rate": numbers.heart_rate_bpm, "spo2": numbers.spo2_percent}
+    }
+    for place, interval in enumerate(intervals, 1):
+        ended_ns = numbers.at_ns - round(1e6 * sum(intervals[place:]))
+        points.setdefault(ended_ns, {})["rr_ms"] = interval
+    series = _series("numbers", {"patient": numbers.patient, "device": numbers.device})
+    return [_line(series, fields, at_ns) for at_ns, fields in points.items() if any(map(_value, fields.values()))]
 
 
 def device_lines(status: DeviceStatus) -> list[str]:

@@ -20,6 +20,7 @@ from sinks.influx.lines import (
     estimate_lines,
     lag_lines,
     late_lines,
+    number_lines,
     pulse_lines,
 )
 from sinks.influx.writer import Writer
@@ -31,6 +32,7 @@ from stream.kafka import (
     CONTRACTS,
     DEVICE_STATUS,
     ECG_SEGMENTS,
+    NUMERICS,
     PPG_LATE,
     PPG_SEGMENTS,
     KafkaSettings,
@@ -50,6 +52,7 @@ LINES: dict[str, Callable[[Any], list[str]]] = {
     PPG_SEGMENTS: pulse_lines,
     PPG_LATE: late_lines,
     DEVICE_STATUS: device_lines,
+    NUMERICS: number_lines,
     ALERTS: alert_lines,
 }
 _RECORDS = 64  # of one poll: about 10,000 lines

@@ -17,6 +17,7 @@ __all__ = [
     "lag_flux",
     "latency_flux",
     "lead_flux",
+    "number_flux",
     "patients_flux",
     "pulse_flux",
     "quality_flux",
@@ -45,6 +46,11 @@ def vital_flux(bucket: str, field: str) -> str:
     return _patient(bucket, "vitals", field)
 
 
+def number_flux(bucket: str, field: str) -> str:
+    """heart_rate, spo2 or rr_ms as the device gave them."""
+    return _patient(bucket, "numbers", field)
+
+
 def quality_flux(bucket: str) -> str:
     """Quality and confidence of every window."""
     return (
@@ -66,7 +72,7 @@ def alerts_flux(bucket: str) -> str:
 
 
 def patients_flux(bucket: str) -> str:
-    """Patients with an estimate in the last hour."""
+    """Patients of whom anything came in the last hour."""
     return f'import "influxdata/influxdb/schema"\nschema.tagValues(bucket: "{bucket}", tag: "patient", start: -1h)\n'
 
 
@@ -138,7 +144,7 @@ def timings_flux(bucket: str, prefix: str) -> str:
 
 
 def downsample_flux(settings: InfluxSettings) -> str:
-    """Minimum, maximum and mean of each lead by whole second, and the vitals as they are.
+    """Minimum, maximum and mean of each lead by whole second, the vitals and the devices' own numbers as they are.
 
     What comes within a minute is taken in; doing it again writes the same points. Each pipeline has a source of its
     own: only then the storage engine aggregates itself, which is 7 times faster than Flux doing it."""
@@ -152,6 +158,8 @@ def downsample_flux(settings: InfluxSettings) -> str:
         out += f'  |> set(key: "_measurement", value: "ecg12_{name}")\n'
         out += f'  |> to(bucket: "{settings.archive_bucket}")\n'
     out += source + '  |> filter(fn: (r) => r._measurement == "vitals" and r._field != "abstained")\n'
+    out += f'  |> to(bucket: "{settings.archive_bucket}")\n'
+    out += source + '  |> filter(fn: (r) => r._measurement == "numbers")\n'
     out += f'  |> to(bucket: "{settings.archive_bucket}")\n'
     return out
 

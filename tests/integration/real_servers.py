@@ -25,7 +25,7 @@ from inference.engine import Engine
 from inference.settings import EngineSettings
 from ingest.recordings import first_seconds, read_recording
 from ingest.session import start_ns
-from stream.kafka import PPG_CHUNKS, read_all
+from stream.kafka import PPG_CHUNKS, Publisher, read_all
 from stream.messages import GRID_STEP_NS, LEADS, PpgChunk, decode
 from tests.integration.proxy import Proxy
 
@@ -111,6 +111,15 @@ class Servers:
         """What lies on the broker of a patient."""
         found = [decode(raw.value, kind) for raw in asyncio.run(read_all(self.settings.kafka, topic))]
         return [one for one in found if one.patient == patient]
+
+    def send(self, topic, messages):
+        """Onto the broker, as a collector does."""
+
+        async def run():
+            async with Publisher(self.settings.kafka) as publisher:
+                await publisher.send_all([(topic, one, one.device) for one in messages])
+
+        asyncio.run(run())
 
     def arriving(self, patient, sessions=1, seconds=90):
         """Returns when chunks of so many sessions lie on the broker: what is broken now is broken under way."""

@@ -16,7 +16,8 @@ from deploy.stack.demo import DEMO_RECORDING
 from ingest.faults import Injected, inject, parse_faults
 from ingest.session import ppg_chunks
 from sinks.grafana.dashboards import dashboards, flux_of
-from stream.messages import GRID_STEP_NS
+from stream.kafka import NUMERICS
+from stream.messages import GRID_STEP_NS, Numerics
 from tests.integration.real_servers import STAGES, demo_recording, real_servers, replay, stages, truth
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("servers")]
@@ -45,6 +46,35 @@ def test_every_owned_sample_is_there_once_and_a_replay_changes_no_point(servers,
     assert replay(servers, "exact").wait(60) == 0
     time.sleep(5)
     assert servers.everything("exact") == before
+
+
+def own_numbers(patient, start_s):
+    """A strap for ten seconds."""
+    return [
+        Numerics(f"d-{patient}", patient, "s", (start_s + k) * 10**9, 70.0 + k, 97.0, 0, np.array([480, 500], "f4"))
+        for k in range(10)
+    ]
+
+
+def test_the_devices_own_numbers_are_there_once_and_sent_again_change_no_point(servers, chain):
+    sent = own_numbers("own", 1_700_000_000)
+    wanted = sorted(
+        ("numbers", field, at, value)
+        for one in sent
+        for field, at, value in (
+            ("heart_rate", one.at_ns / 1e9, str(one.heart_rate_bpm)),
+            ("spo2", one.at_ns / 1e9, "97.0"),
+            ("rr_ms", one.at_ns / 1e9, "500.0"),
+            ("rr_ms", one.at_ns / 1e9 - 0.5, "480.0"),
+        )
+    )
+    for _ in range(2):
+        servers.send(NUMERICS, sent)
+        deadline = time.monotonic() + 60
+        while servers.everything("own") != wanted and time.monotonic() < deadline:
+            time.sleep(0.5)
+        time.sleep(3)
+        assert servers.everything("own") == wanted
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -174,6 +204,7 @@ def test_every_query_of_the_dashboards_returns_rows(servers, chain):
         "--shift",
         "now",
     )
+    servers.send(NUMERICS, own_numbers("boards", int(time.time())))
     servers.run(*shifted, "--device", "d-boards")
     deadline = time.monotonic() + 60
     while len(servers.leads("boards")) < 3000 and time.monotonic() < deadline:

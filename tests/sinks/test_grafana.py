@@ -10,6 +10,7 @@ from sinks.errors import GrafanaRefused
 from sinks.grafana.apply import apply
 from sinks.grafana.dashboards import LIVE_UID, OPERATIONS_UID, dashboards, flux_of
 from sinks.grafana.provisioning import write_provisioning
+from sinks.influx.queries import downsample_flux
 from sinks.settings import GrafanaSettings, InfluxSettings
 from stream.messages import LEADS
 
@@ -112,9 +113,33 @@ def test_the_live_board_shows_every_lead_unthinned_every_second():
     assert [one.split(" ")[0] for one in titles[-12:]] == list(LEADS)
     assert all("estimated" in one for one in titles[-12:])
     assert (board["refresh"], board["schemaVersion"], board["time"]["from"]) == ("1s", 42, "now-10s")
-    assert all(panel["maxDataPoints"] >= 10 * 128 for panel in board["panels"][2:])
+    assert all(panel["maxDataPoints"] >= 10 * 128 for panel in board["panels"][5:])
     assert not any("aggregateWindow" in one for one in flux_of(board))
     assert "diagnosis" in board["description"]
+
+
+def test_what_the_device_says_itself_stands_beside_the_estimate_and_is_called_its_own():
+    panels = {one["title"]: one for one in dashboards(INFLUX)[LIVE_UID]["panels"]}
+    for title, measurement, field in (
+        ("Heart rate, estimated", "vitals", "heart_rate"),
+        ("Heart rate, the device's own", "numbers", "heart_rate"),
+        ("RR interval, estimated", "vitals", "rr_ms"),
+        ("Interval, the device's own", "numbers", "rr_ms"),
+        ("SpO2, the device's own", "numbers", "spo2"),
+    ):
+        (target,) = panels[title]["targets"]
+        assert f'r._measurement == "{measurement}"' in target["query"]
+        assert f'r._field == "{field}"' in target["query"]
+    own, estimated = (panels[f"Heart rate, {whose}"]["gridPos"] for whose in ("the device's own", "estimated"))
+    assert (own["y"], own["x"]) == (estimated["y"], estimated["x"] + estimated["w"])
+    assert [one["title"] for one in panels.values() if one["gridPos"]["y"] == 0][5:] == ["Quality and confidence"]
+
+
+def test_the_archive_keeps_the_vitals_and_the_devices_own_numbers():
+    kept = downsample_flux(INFLUX).split("\nfrom(")[1:]
+    assert [one.count(f'to(bucket: "{INFLUX.archive_bucket}")') for one in kept] == [1] * 5
+    assert 'r._measurement == "vitals"' in kept[3]
+    assert 'r._measurement == "numbers"' in kept[4]
 
 
 def test_the_files_hold_the_same_and_no_token(tmp_path):

@@ -1,12 +1,32 @@
 """Line protocol: every sample once at its own time, nothing where the model abstained, nothing a tag could break."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.influx.lines import alert_lines, confirmed_lines, device_lines, estimate_lines, lag_lines, pulse_lines
+from sinks.influx.lines import (
+    alert_lines,
+    confirmed_lines,
+    device_lines,
+    estimate_lines,
+    lag_lines,
+    number_lines,
+    pulse_lines,
+)
 from stream.lag import Lag
-from stream.messages import GRID_STEP_NS, LEADS, Abstention, Alert, Demographics, DeviceStatus, EcgSegment, PpgSegment
+from stream.messages import (
+    GRID_STEP_NS,
+    LEADS,
+    Abstention,
+    Alert,
+    Demographics,
+    DeviceStatus,
+    EcgSegment,
+    Numerics,
+    PpgSegment,
+)
 
 S = 1_000_000_000
 
@@ -78,6 +98,41 @@ def test_the_owned_pulse_is_written_where_it_was_measured(start, length):
     )  # fmt: skip
     times = [int(one.rsplit(" ", 1)[1]) for one in pulse_lines(window)]
     assert times == [2 * S + k * GRID_STEP_NS for k in range(start, start + length) if k % 7]
+
+
+def numbers(rate=71.0, spo2=None, rr=()):
+    return number_lines(Numerics("d", "p", "s", 11 * S, rate, spo2, 0, np.array(rr, "f4")))
+
+
+def test_the_devices_own_numbers_stand_when_they_came_and_each_interval_where_it_ended():
+    assert numbers(spo2=97.0) == [f"numbers,patient=p,device=d heart_rate=71.0,spo2=97.0 {11 * S}"]
+    assert numbers(rr=[800.0, 850.5, 845.0]) == [
+        f"numbers,patient=p,device=d heart_rate=71.0,rr_ms=845.0 {11 * S}",
+        f"numbers,patient=p,device=d rr_ms=800.0 {11 * S - 1_695_500_000}",
+        f"numbers,patient=p,device=d rr_ms=850.5 {11 * S - 845_000_000}",
+    ]
+    assert (
+        numbers(rate=None, rr=[800.0])
+        == numbers(rate=None, rr=[800.0, np.inf, np.nan, 0.0])
+        == [f"numbers,patient=p,device=d rr_ms=800.0 {11 * S}"]
+    )
+
+
+def test_a_device_that_told_nothing_gives_no_point():
+    assert numbers(rate=None) == numbers(rate=float("nan"), rr=[0.0, np.nan, np.inf]) == []
+
+
+@given(st.lists(st.floats(200, 3000, width=32), max_size=9), st.booleans())
+def test_every_interval_is_one_point_and_they_follow_each_other(rr, known):
+    lines = numbers(rate=60.0 if known else None, rr=rr)
+    found = sorted(
+        (int(one.rsplit(" ", 1)[1]), float(one.split("rr_ms=")[1].split(" ")[0])) for one in lines if "rr" in one
+    )
+    assert [value for _, value in found] == rr
+    assert len(lines) == max(len(rr), known)
+    for (before, _), (at, value) in pairwise(found):
+        assert abs(at - before - 1e6 * value) <= 1
+    assert not found or found[-1][0] == 11 * S
 
 
 @given(st.text(min_size=1, max_size=12).filter(lambda one: one.isprintable()))
