@@ -57,7 +57,7 @@ def raw_files(session: Path) -> list[Path]:
 
 def _earlier(session: Path, device: str) -> list[tuple[Path, int]]:
     """Of the device's earlier sessions, with their sizes, the oldest first: a session's name begins with its time."""
-    folders = {path.parent.resolve() for path in session.parent.parent.glob("*/*/raw*.jsonl")} - {session.resolve()}
+    folders = {path.parent.resolve() for path in session.parent.parent.glob("*/*/raw*.jsonl")}
     found = []
     for folder in sorted(folders, key=lambda one: one.name):
         files = raw_files(folder)

@@ -41,7 +41,7 @@ class RawLog:
         self._streams: dict[str, Any] | None = None
         self._path = folder / RAW_NAME
         self._file = None
-        self._bytes = self._head_bytes = 0
+        self._bytes = 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._files = RawFiles(folder, identity.device, limit_bytes)
@@ -94,7 +94,7 @@ class RawLog:
     def _write(self, line: str) -> None:
         if self._file is not None:
             try:
-                if self._head_bytes < self._bytes and self._bytes + len(line) >= self._files.file_bytes:
+                if self._bytes + len(line) >= self._files.file_bytes:
                     self._file.close()  # whole before the next is begun
                     self._files.add(self._path, self._bytes)
                     self._number += 1
@@ -111,7 +111,6 @@ class RawLog:
         self._file = self._path.open("a")
         self._bytes = 0
         self._put(json.dumps(head))
-        self._head_bytes = self._bytes
 
     def _put(self, line: str) -> None:
         assert self._file is not None

@@ -69,6 +69,7 @@ def test_what_was_written_is_what_is_read_up_to_the_bound(tmp_path_factory, step
         last = written[-1]
         streams.append(last if "started" in last else None if "broken" in last else streams[-1])
     raw.close()
+    assert not limit or max(path.stat().st_size for path in raw_files(folder)) <= limit // 8
     head, *lines = read_raw(folder)
     assert (head["driver"], head["identity"]["device"]) == ("polar", "d")
     if not head.get("file"):
@@ -154,6 +155,16 @@ def test_of_a_devices_sessions_the_oldest_files_go_first_and_another_devices_sta
     assert (second / "numbers.jsonl").exists()
 
 
+def test_without_a_limit_nothing_is_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr("ingest.raw_files._FILE_BYTES", 1000)
+    raw = RawLog(tmp_path / "p" / "s", "polar", WHO, 0)
+    for number in range(200):
+        write(raw, number, 50)
+    raw.close()
+    assert len(raw_files(tmp_path / "p" / "s")) > 20
+    assert numbers(tmp_path / "p" / "s") == list(range(200))
+
+
 def rotated(folder, limit=32_000):
     """Two connections of a Verity Sense, and the messages that they gave live."""
     raw, line, out = RawLog(folder, "polar", WHO, limit), Pipeline(WHO, DRIVER), []
@@ -200,9 +211,10 @@ def test_without_its_first_files_it_is_read_from_there_on(tmp_path):
     assert said.exit_code == 0
     assert "from raw.1.jsonl on: what the session sent before is not there" in said.output
     assert 0 < len(rows(redecode(second).messages)) < len(left)
-    files[2].unlink()
-    with pytest.raises(BadRecording, match=r"raw\.2\.jsonl is missing; give the files that are there one by one"):
-        redecode(folder)
+    for spoil in (lambda: files[2].write_text(""), files[2].unlink):  # a lost power supply may leave it empty
+        spoil()
+        with pytest.raises(BadRecording, match=r"raw\.2\.jsonl is missing; give the files that are there one by one"):
+            redecode(folder)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
@@ -247,6 +259,23 @@ def test_a_file_that_cannot_be_deleted_ends_the_raw_log_at_its_bound(tmp_path, c
     assert "raw.jsonl: Permission denied" in caplog.text
     assert LIMIT / 2 < total(tmp_path) <= LIMIT
     assert numbers(tmp_path / "p" / "s")[0] == 0
+
+
+def test_a_connection_that_begins_with_a_file_is_told_in_it_once(tmp_path):
+    begun = 0
+    for size in range(120):
+        folder = tmp_path / "p" / f"s{size}"
+        raw = RawLog(folder, "polar", WHO, LIMIT)
+        for number in range(4):
+            write(raw, number, size)
+        raw.started(9, 1, Started({"ppg": 55.0}))
+        raw.close()
+        for path in raw_files(folder)[1:]:
+            head, first, *_ = map(json.loads, path.read_text().splitlines())
+            if "started" in first:
+                assert head["streams"] is None
+                begun += 1
+    assert begun
 
 
 def test_what_a_person_reads_in_the_first_line_of_a_later_file(tmp_path):

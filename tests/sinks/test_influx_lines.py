@@ -111,7 +111,11 @@ def test_the_devices_own_numbers_stand_when_they_came_and_each_interval_where_it
         f"numbers,patient=p,device=d rr_ms=800.0 {11 * S - 1_695_500_000}",
         f"numbers,patient=p,device=d rr_ms=850.5 {11 * S - 845_000_000}",
     ]
-    assert numbers(rate=None, rr=[800.0]) == [f"numbers,patient=p,device=d rr_ms=800.0 {11 * S}"]
+    assert (
+        numbers(rate=None, rr=[800.0])
+        == numbers(rate=None, rr=[800.0, np.inf, np.nan, 0.0])
+        == [f"numbers,patient=p,device=d rr_ms=800.0 {11 * S}"]
+    )
 
 
 def test_a_device_that_told_nothing_gives_no_point():
