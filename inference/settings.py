@@ -41,9 +41,9 @@ class EngineSettings:
     min_confidence: float = 0.6
     max_movement: float = 0.5
     # 90 % of the next person's samples, as p2es evaluate --choose band --data DIR printed them
-    band_wider: float = 0.423
-    own_band_wider: float = 0.128
-    own_band_wider_poor: float = 0.128
+    band_wider: float = 0.442
+    own_band_wider: float = 0.087
+    own_band_wider_poor: float = 0.413
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,13 @@ _READING = """\
   False ones are beats without a pulse, or beats missed.
 - **Fast rates**: three rules were tried on the development part: as the Challenge defines it, 17 beats above 140,
   sensitivity .53; 9 beats above 130, .74; the same if steady, .71 with half the false alarms (0.9 far off an hour over
-  100 of its recordings). The test part has more of them than the target of one an hour allows: beats read between the
-  true ones in noise, and recordings in which every beat is read twice.
+  100 of its recordings). On the test part it keeps the target of one far off an hour since training sees light without
+  a pulse; before it gave 2.6: beats read between the true ones in noise, and recordings in which every beat is read
+  twice.
 - **Ventricular tachycardia**: its rate alone is little better than calling every alarm true. Judged, never reported.
-- **Irregular**: better than the pulse detector on every figure. Changes over two beats have to be large as well as over
-  one, so that bigeminy, or every beat read twice, does not count (140 recordings of the development part, clear cases:
-  precision .92 and sensitivity .92 without it, .95 and .93 with it). Nothing here sees a P wave.
+- **Irregular**: more precise than the pulse detector at about its sensitivity. Changes over two beats have to be large
+  as well as over one, so that bigeminy, or every beat read twice, does not count (140 recordings of the development
+  part, clear cases: precision .92 and sensitivity .92 without it, .95 and .93 with it). Nothing here sees a P wave.
 - **Ectopic-like** beats are found about as often as not; a premature beat often gives no pulse at all.
 """
 _PROTOCOL = f"""\

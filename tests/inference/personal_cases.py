@@ -8,7 +8,7 @@ from inference.personal.calibration import BEFORE, SIZE, Calibration, Quality, S
 from inference.personal.own_beat import smooth_ends
 from tests.inference.recordings import ecg
 
-MODEL = "p2es-f67e0bdece"
+MODEL = "p2es-357a4cc665"
 
 
 def own_beat_uv(r_mv: float) -> np.ndarray:
