@@ -26,7 +26,7 @@ def command(
     judge: Annotated[bool, typer.Option("--judge", help="judge the rows that are trained, and train none")] = False,
     limit: Annotated[
         int, typer.Option(help="judge at most so many recordings with PPG of each set, evenly over the split", min=1)
-    ] = 30,
+    ] = 20,
     threads: Annotated[int, typer.Option(min=1, help="of torch")] = 1,
     jobs: Annotated[int, typer.Option(help="processes for preparing", min=1)] = 2,
 ) -> None:

@@ -34,7 +34,8 @@ __all__ = ["MEAN_BEAT", "Way", "control_rows", "trained_rows"]
 
 MEAN_BEAT = "p2es beats, population's mean beat"
 _CALLS = (1, 4, 8)  # of the sampler with the full row's weights, beside the engine's own
-_NO_MATTER = {"runtime", "weights", "device", "threads"}  # of the engine's settings, to the figures
+# settings of the engine that change no figure here
+_NO_MATTER = {"runtime", "weights", "device", "threads", "band_wider", "own_band_wider", "own_band_wider_poor"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
