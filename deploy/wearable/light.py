@@ -9,7 +9,7 @@ __all__ = ["pulse_light"]
 # three green diodes and the ambient light of a Polar Verity Sense, counts at rest, and how much a beat takes away
 _REST = np.array([261_000, 277_600, 294_800, -600])
 _BEAT = np.array([1500, 1700, 1650, 0])
-_UPSTROKE, _NOTCH = 0.18, 0.55  # within a beat
+_UPSTROKE, _NOTCH, _DECAY = 0.15, 0.5, 0.4  # within a beat
 
 
 def pulse_light(seconds: float, *, fs_hz: float = 54.75, bpm: float = 72.0, seed: int = 0) -> np.ndarray:
@@ -19,7 +19,9 @@ def pulse_light(seconds: float, *, fs_hz: float = 54.75, bpm: float = 72.0, seed
     time_s = np.arange(count) / fs_hz
     beats = np.cumsum(rng.normal(60 / bpm, 0.03 * 60 / bpm, int(seconds * bpm / 30) + 4))
     phase = np.interp(time_s, np.concatenate([[0.0], beats]), np.arange(len(beats) + 1)) % 1
-    shape = _bump(phase, _UPSTROKE, 0.08) + 0.35 * _bump(phase, _NOTCH, 0.12)
+    # an artery's: steep up, slowly down, a second wave; round waves are a swinging arm to the model
+    shape = np.exp(-phase / _DECAY) / (1 + np.exp((_UPSTROKE - phase) / 0.04)) + 0.15 * _bump(phase, _NOTCH, 0.1)
+    shape *= 1.6
     breath = 300 * np.sin(2 * np.pi * 0.23 * time_s)
     noise = rng.normal(0, 12, (count, 4))
     light = _REST - shape[:, None] * _BEAT + breath[:, None] * (_BEAT > 0) + noise

@@ -50,7 +50,7 @@ _PROTOCOL = """\
 
 Repeat: `p2es evaluate --data DIR --part {part}` (DIR holds bidmc/, cinc2015/, ptbxl/ as WFDB).
 
-Beside this page: [the wrist](wrist.md), [rhythm](rhythm.md), [diagnoses](diagnosis.md) and [ablations](ablations.md).
+Beside this page: [the wrist](wrist.md), [rhythm](rhythm.md) and [diagnoses](diagnosis.md).
 """
 
 _SCALE = """\

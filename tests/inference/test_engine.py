@@ -14,6 +14,7 @@ from inference.weights_file import SHIPPED
 from stream.messages import ABSTAINED_UV, GRID_STEP_NS, PpgChunk
 from stream.windows import DeviceWindows
 from tests.inference.personal_cases import calibration
+from tests.inference.recordings import arterial
 from tests.inference.students import with_a_student
 
 OWN = {"p": calibration({"II": 1.0, "aVR": -0.7, "V2": -1.1}, delay_s=1.16)}
@@ -31,9 +32,9 @@ def windows(values, patient="p", shift_ns=0):
 
 
 def pulse_train(seconds=24, rate_hz=1.2):
-    phase = (np.arange(int(seconds * 125)) / 125 * rate_hz) % 1
-    wave = np.exp(-0.5 * ((phase - 0.25) / 0.09) ** 2) + 0.25 * np.exp(-0.5 * ((phase - 0.6) / 0.1) ** 2)
-    return np.rint(1000 * wave + np.random.default_rng(0).normal(0, 5, len(phase))).astype(np.int32)
+    times = np.arange(int(seconds * 125)) / 125
+    wave = arterial(np.arange(-1, seconds, 1 / rate_hz) + 0.2, times)
+    return np.rint(1000 * wave + np.random.default_rng(0).normal(0, 5, len(times))).astype(np.int32)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from stream.kafka import MOTION, PPG_CHUNKS
 from stream.messages import PpgChunk, decode, encode
 from stream.resume import DeviceLog
 from tests.deploy.test_verity import run
+from tests.inference.recordings import arterial
 
 START_NS = 1_767_225_600_000_000_000
 SECONDS = 40
@@ -25,8 +26,19 @@ LIGHT_HZ, MOTION_HZ = 54.75, 52.0
 def swing(fs_hz, tilt):
     """An arm at 1.45 Hz and its step at twice that, as one axis feels it."""
     at = np.arange(round(SECONDS * fs_hz)) / fs_hz
-    phase = 2 * np.pi * (1.45 * at + 0.1 * np.sin(0.5 * at))
+    phase = 2 * np.pi * swings(at)
     return np.sin(phase + tilt) + 0.4 * np.sin(2 * phase + 3 * tilt)
+
+
+def swings(at):
+    """How many there were by each time in s."""
+    return 1.45 * at + 0.1 * np.sin(0.5 * at)
+
+
+def pushes(fs_hz):
+    """The arm's swings in the light, each much like a pulse: the model takes no round wave for one."""
+    at = np.arange(round(SECONDS * fs_hz)) / fs_hz
+    return arterial(np.interp(np.arange(int(swings(at[-1]))), swings(at), at), at)
 
 
 def worn(light, motion_mg=None, motion=True):
@@ -59,7 +71,7 @@ def engine():
 def arm():
     """Light that only the arm moves, and what its accelerometer feels, mg."""
     light = pulse_light(SECONDS, bpm=1.0) * 0 + np.array([261_000, 277_600, 294_800, -600])
-    light[:, :3] += np.rint(1500 * swing(LIGHT_HZ, 0.4))[:, None].astype(np.int64)
+    light[:, :3] += np.rint(-3000 * pushes(LIGHT_HZ))[:, None].astype(np.int64)
     axes = [250 * swing(MOTION_HZ, 0.0), 990 + 120 * swing(MOTION_HZ, 1.0), 80 * swing(MOTION_HZ, 2.0)]
     return light, np.rint(np.stack(axes, 1)).astype(np.int64)
 
