@@ -71,8 +71,8 @@ class Chunker:
                 if step > _GAP_PERIODS * period:
                     self.gaps.append(Gap(self.last_ns, int(times[part.start])))
                     self.gap_count += 1
-                if abs(step - period) > _UNEVEN * period:
-                    pieces += self.flush()  # in a piece, samples are evenly apart
+            if self._pending and abs(times[part.start] - self._due_ns(period)) > _UNEVEN * period:
+                pieces += self.flush()  # in a piece, samples are evenly apart
             self._times.append(times[part])
             self._values.append(values[part])
             self._pending += part.stop - part.start
@@ -86,6 +86,10 @@ class Chunker:
     def flush(self) -> list[Piece]:
         """The last piece, however short."""
         return [self._cut(self._pending)] if self._pending else []
+
+    def _due_ns(self, period: float) -> float:
+        """When the next sample of the piece comes, by its first: by its last, blocks a little off would add up."""
+        return next(int(each[0]) for each in self._times if len(each)) + self._pending * period
 
     def _cut(self, size: int) -> Piece:
         assert self._newest is not None

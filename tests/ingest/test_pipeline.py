@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deploy.redecode import redecode
@@ -131,6 +131,7 @@ def test_frames_of_no_connection_and_frames_that_cannot_be_read_give_nothing():
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(-400, 2000), st.integers(1, 60), st.booleans()), min_size=1, max_size=25))
+@example([(0, 1, False), (-1, 1, False), (-125, 7, False), (11, 1, False)])  # two blocks a little early each
 def test_pieces_never_overlap_never_span_a_gap_and_hold_each_sample_once(steps):
     """steps: (ms from the end of the block before, samples, whether one in the middle is invalid)."""
     chunker, pieces, at, number, given = Chunker(), [], START, 0, []
