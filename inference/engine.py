@@ -22,8 +22,8 @@ from inference.motion import MOVING
 from inference.noise import field
 from inference.personal.calibration import BEFORE, Calibration, read_calibration
 from inference.personal.own_leads import OwnLeads
-from inference.rest import at_rest, longest_silence
-from inference.rhythm import PAUSE, RULES, in_view
+from inference.rest import at_rest
+from inference.rhythm import PAUSE, RULES, in_view, longest_silence
 from inference.runtimes import Networks, load_networks
 from inference.samplers import FRESH, SAMPLERS
 from inference.settings import EngineSettings

@@ -29,6 +29,7 @@ __all__ = [
     "in_view",
     "irregularity",
     "linked_changes",
+    "longest_silence",
 ]
 
 
@@ -94,17 +95,25 @@ def in_view(beats_s: np.ndarray, start_s: float, stop_s: float, rules: Mapping[s
     if not len(beats_s):
         return ()
     intervals = np.diff(beats_s)
+    silent_from_s, silent_to_s = longest_silence(beats_s, start_s, stop_s)
     found = {
         BRADYCARDIA: _slow(intervals, rules[BRADYCARDIA]),
         EXTREME_BRADYCARDIA: _slow(intervals, rules[EXTREME_BRADYCARDIA]),
         TACHYCARDIA: _fast(intervals, rules[TACHYCARDIA]),
         EXTREME_TACHYCARDIA: _fast(intervals, rules[EXTREME_TACHYCARDIA]),
         FAST_RUN: _fast(intervals, rules[FAST_RUN]),
-        PAUSE: float(np.diff(np.concatenate([[start_s], beats_s, [stop_s]])).max()) >= rules[PAUSE].limit,
+        PAUSE: silent_to_s - silent_from_s >= rules[PAUSE].limit,
         SINUS_LIKE: _sinus(intervals, rules[SINUS_LIKE]),
         ECTOPIC: _ectopic(intervals, rules[ECTOPIC]),
     }
     return tuple(name for name, present in found.items() if present)
+
+
+def longest_silence(beats: np.ndarray, first: float, last: float) -> tuple[float, float]:
+    """The longest part of [first, last) without a beat. beats: (b,) in the same unit, in order."""
+    places = np.concatenate([[first], beats[(beats >= first) & (beats < last)], [last]])
+    longest = int(np.argmax(np.diff(places)))
+    return float(places[longest]), float(places[longest + 1])
 
 
 def fastest_rate(intervals_s: np.ndarray, beats: int) -> float:

@@ -61,7 +61,7 @@ def _earlier(session: Path, device: str) -> list[tuple[Path, int]]:
     found = []
     for folder in sorted(folders, key=lambda one: one.name):
         files = raw_files(folder)
-        if any(_device(path) == device for path in files):
+        if next(filter(None, map(_device, files)), None) == device:
             found += [(path, path.stat().st_size) for path in files]
     return found
 

@@ -1,13 +1,17 @@
 """p2es evaluate: the judgement, with every control beside it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.context import settings_of
-from deploy.settings import Settings
+from inference.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from inference.evaluation.cases import Case
 
 __all__ = ["command"]
 
@@ -56,6 +60,7 @@ def command(
 
     Beside it stand the controls: constant, pulse detector and mean beat, other people's PPG, shuffled demographics."""
     from inference.engine import Engine  # torch takes seconds to load, and other commands do not need it
+    from inference.evaluation.cases import load_cases
     from inference.evaluation.figures.plots import require_plots
     from inference.evaluation.report import write_report
     from inference.evaluation.run import EvaluationSettings, evaluate
@@ -69,7 +74,7 @@ def command(
     if choose is not None:
         if choose not in _CHOICES:
             raise typer.BadParameter(f"one of {', '.join(_CHOICES)}", param_hint="--choose")
-        _CHOICES[choose](settings_of(context), data, cache, limit, jobs)
+        _CHOICES[choose](settings_of(context).infer.engine, load_cases(data, cache, "calibration", limit, jobs))
         return
     ready_for_output(out)
     if task != "ecg":
@@ -88,26 +93,23 @@ def command(
     typer.echo(f"{out / 'evaluation.md'} {out / 'evaluation.json'} {out / 'figures'}")
 
 
-def _thresholds(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
+def _thresholds(settings: EngineSettings, cases: "Sequence[Case]") -> None:
     from inference.evaluation.beats_only import BeatsOnly
-    from inference.evaluation.cases import load_cases
     from inference.evaluation.thresholds import choose_thresholds
 
-    engine = BeatsOnly.load(replace(settings.infer.engine, min_quality=0.0, min_confidence=0.0))
-    best, tried = choose_thresholds(load_cases(data, cache, "calibration", limit, jobs), engine)
+    engine = BeatsOnly.load(replace(settings, min_quality=0.0, min_confidence=0.0))
+    best, tried = choose_thresholds(cases, engine)
     for one in [*tried, best]:
         by_set = ", ".join(f"{name} F1 {one.f1[name]:.3f} coverage {one.coverage[name]:.3f}" for name in one.f1)
         typer.echo(f"min_quality {one.min_quality:.2f} min_confidence {one.min_confidence:.2f}: {by_set}")
 
 
-def _band(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
+def _band(settings: EngineSettings, cases: "Sequence[Case]") -> None:
     from inference.engine import Engine
-    from inference.evaluation.cases import load_cases
     from inference.evaluation.widening import choose_widening
 
-    narrow = replace(settings.infer.engine, band_wider=0.0, own_band_wider=0.0, own_band_wider_poor=0.0)
-    engine = Engine.load(narrow)
-    found = choose_widening(load_cases(data, cache, "calibration", limit, jobs), engine)
+    narrow = replace(settings, band_wider=0.0, own_band_wider=0.0, own_band_wider_poor=0.0)
+    found = choose_widening(cases, Engine.load(narrow))
     for key, one in found.items():
         (before, after), (thin, wide) = one.coverage, one.width_mv
         typer.echo(
@@ -116,13 +118,12 @@ def _band(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: 
         )
 
 
-def _confidence(settings: Settings, data: Path, cache: Path, limit: int | None, jobs: int) -> None:
+def _confidence(settings: EngineSettings, cases: "Sequence[Case]") -> None:
     from inference.evaluation.beats_only import BeatsOnly
     from inference.evaluation.believing import choose_confidence
-    from inference.evaluation.cases import load_cases
 
-    plain = replace(settings.infer.engine, confidence_slope=1.0, confidence_shift=0.0, min_confidence=0.0)
-    found = choose_confidence(load_cases(data, cache, "calibration", limit, jobs), BeatsOnly.load(plain))
+    plain = replace(settings, confidence_slope=1.0, confidence_shift=0.0, min_confidence=0.0)
+    found = choose_confidence(cases, BeatsOnly.load(plain))
     before, after = found.error
     typer.echo(
         f"confidence_slope {found.slope:.3f} confidence_shift {found.shift:.3f}: {found.beats} beats of "

@@ -20,8 +20,8 @@ def pulse_light(seconds: float, *, fs_hz: float = 54.75, bpm: float = 72.0, seed
     beats = np.cumsum(rng.normal(60 / bpm, 0.03 * 60 / bpm, int(seconds * bpm / 30) + 4))
     phase = np.interp(time_s, np.concatenate([[0.0], beats]), np.arange(len(beats) + 1)) % 1
     # an artery's: steep up, slowly down, a second wave; round waves are a swinging arm to the model
-    shape = np.exp(-phase / _DECAY) / (1 + np.exp((_UPSTROKE - phase) / 0.04)) + 0.15 * _bump(phase, _NOTCH, 0.1)
-    shape *= 1.6
+    rise = 1 / (1 + np.exp((_UPSTROKE - phase) / 0.04))
+    shape = 1.6 * (rise * np.exp(-phase / _DECAY) + 0.15 * _bump(phase, _NOTCH, 0.1))
     breath = 300 * np.sin(2 * np.pi * 0.23 * time_s)
     noise = rng.normal(0, 12, (count, 4))
     light = _REST - shape[:, None] * _BEAT + breath[:, None] * (_BEAT > 0) + noise

@@ -12,14 +12,13 @@ import numpy as np
 from inference.datasets.prepared import PreparedRecord, fingerprint
 from inference.engine import Engine
 from inference.evaluation.cases import Case
-from inference.evaluation.chest import from_true_peaks, limb_projection
+from inference.evaluation.chest import beat_at_true_peaks, from_true_peaks, limb_projection, projected
 from inference.evaluation.controls import (
     Population,
     announced_mean_beat,
     constant,
     population_true_peaks,
     pulse_mean_beat,
-    stamp,
 )
 from inference.evaluation.estimate import Estimate, moved_to
 from inference.evaluation.run import another_person
@@ -137,12 +136,6 @@ def control_rows(
         estimate = own(i)
         return None if estimate is None else announced_mean_beat(cases[i].record, estimate, population)
 
-    def mean_beat(i: int) -> np.ndarray:
-        return stamp(population.beat_mv, whole[i].beats_s, whole[i].n)
-
-    def projected(i: int) -> np.ndarray:
-        return np.concatenate([whole[i].leads_mv[:2], projection @ whole[i].leads_mv[:2]])
-
     rows = [
         Way("full, another person's PPG", both, of_another, None),
         Way(MEAN_BEAT, both, at_own_beats, None),
@@ -157,9 +150,10 @@ def control_rows(
             "population's mean beat at true R peaks",
             alone,
             lambda i: population_true_peaks(cases[i].record, population),
-            mean_beat,
+            lambda i: beat_at_true_peaks(population, whole[i]),
         ),
     ]
     if np.isfinite(projection).all():
-        rows.append(Way("linear projection of the true I and II", alone, None, projected))
+        name = "linear projection of the true I and II"
+        rows.append(Way(name, alone, None, lambda i: projected(projection, whole[i])))
     return rows

@@ -23,7 +23,15 @@ from inference.samplers import SAMPLERS
 from stream.conditioning import SHAPE_SIZE
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["ChestRow", "chest_row", "chest_rows", "from_true_peaks", "limb_projection"]
+__all__ = [
+    "ChestRow",
+    "beat_at_true_peaks",
+    "chest_row",
+    "chest_rows",
+    "from_true_peaks",
+    "limb_projection",
+    "projected",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,16 +86,24 @@ def limb_projection(records: Iterable[PreparedRecord]) -> np.ndarray:
     return cross @ np.linalg.inv(gram) if gram.any() else np.full((6, 2), np.nan)
 
 
+def projected(projection: np.ndarray, record: PreparedRecord) -> np.ndarray:
+    """(8, n) mV: the true I and II, and V1-V6 projected from them. projection: of `limb_projection`."""
+    return np.concatenate([record.leads_mv[:2], projection @ record.leads_mv[:2]])
+
+
+def beat_at_true_peaks(population: Population, record: PreparedRecord) -> np.ndarray:
+    """(8, n) mV: the population's mean beat at the true R peaks."""
+    return stamp(population.beat_mv, record.beats_s, record.n)
+
+
 def chest_rows(
     engine: Engine, records: Sequence[PreparedRecord], population: Population, projection: np.ndarray
 ) -> list[ChestRow]:
     """The generator and its controls on 12-lead records without PPG. projection: of `limb_projection`."""
     estimates = {
         "p2es at true R peaks": lambda one: from_true_peaks(engine, one),
-        "population beat at true R peaks": lambda one: stamp(population.beat_mv, one.beats_s, one.n),
-        "linear projection of the true I and II": lambda one: np.concatenate(
-            [one.leads_mv[:2], projection @ one.leads_mv[:2]]
-        ),
+        "population beat at true R peaks": lambda one: beat_at_true_peaks(population, one),
+        "linear projection of the true I and II": lambda one: projected(projection, one),
     }
     if np.isnan(projection).any():
         del estimates["linear projection of the true I and II"]

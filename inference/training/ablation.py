@@ -14,7 +14,7 @@ from inference.datasets.parts import load_part
 from inference.datasets.prepared import PreparedRecord, fingerprint
 from inference.errors import CheckpointUnusable
 from inference.generator import Generator, GeneratorConfig
-from inference.training.generate import train_generator, usable_for_generator
+from inference.training.generate import RATE, train_generator, usable_for_generator
 from inference.training.loop import LoopSettings
 from inference.weights_file import Weights, load_weights, save_weights
 
@@ -32,7 +32,6 @@ ROWS: Mapping[str, GeneratorConfig] = {
     "no beat head": GeneratorConfig(use_beats=False),
 }
 STEPS = 1500  # what the full row does in 15 minutes on one thread (0.57 s a step), reading the recordings included
-_RATE = 2e-3  # as `p2es train`
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def train_row(name: str, records: Sequence[PreparedRecord], settings: RowSetting
     if found is not None:
         return found
     folder = row_folder(name, settings)
-    loop = LoopSettings(settings.steps, _RATE, settings.seed)
+    loop = LoopSettings(settings.steps, RATE, settings.seed)
     generator, scale = train_generator(records, folder, loop, ROWS[name])
     save_weights(folder / "weights", beside.head, generator, scale, beside.typical.beat_mv)
     lines = (folder / "generator.jsonl").read_text().splitlines()

@@ -18,8 +18,9 @@ from inference.training.beats import aligned
 from inference.training.crops import CropSampler, lead_scale
 from inference.training.loop import LoopSettings, Stage, run_loop
 
-__all__ = ["emphasis", "masked", "mixed_person", "train_generator", "usable_for_generator"]
+__all__ = ["RATE", "emphasis", "masked", "mixed_person", "train_generator", "usable_for_generator"]
 
+RATE = 2e-3  # peak learning rate
 _QUANTILES = (0.1, 0.9)
 
 

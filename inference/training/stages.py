@@ -13,7 +13,7 @@ from inference.generator import GeneratorConfig
 from inference.training.beats import train_beats
 from inference.training.crops import require_leads
 from inference.training.distil import train_student
-from inference.training.generate import train_generator, usable_for_generator
+from inference.training.generate import RATE, train_generator, usable_for_generator
 from inference.training.loop import LoopSettings
 from inference.training.monitor_delay import fit_monitor_delay
 from inference.training.typical import typical_beat
@@ -50,7 +50,7 @@ def train(settings: TrainSettings) -> str:
         delay.write(settings.out / "monitor_delay.json")
     head = train_beats(records, settings.out, LoopSettings(settings.beat_steps, 3e-3, settings.seed))
     generator, scale = train_generator(
-        records, settings.out, LoopSettings(settings.generator_steps, 2e-3, settings.seed), settings.generator
+        records, settings.out, LoopSettings(settings.generator_steps, RATE, settings.seed), settings.generator
     )
     # batches of half the size: the teacher's eight calls are most of a step
     distilling = LoopSettings(settings.student_steps, 1e-3, settings.seed, batch=16, ema=0.99)

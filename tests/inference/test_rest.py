@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from inference.rest import at_rest, longest_silence
+from inference.rest import at_rest
+from inference.rhythm import longest_silence
 from tests.inference.recordings import pleth
 
 N = 10 * 128

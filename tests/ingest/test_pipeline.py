@@ -70,17 +70,24 @@ def test_an_owners_choice_of_channel_polarity_and_delay_is_kept():
     assert {(one.primary, one.polarity, one.pulse_delay_s) for one in of(out, PPG_CHUNKS)} == {(2, 1, 0.1)}
 
 
-def test_the_raw_log_gives_the_same_messages_again(tmp_path):
-    raw, line, out = RawLog(tmp_path, "polar", WHO), Pipeline(WHO, DRIVER), []
+def two_connections(raw, line, seconds):
+    """Messages of a Verity Sense that is lost after so many seconds, twice; its frames go into the raw log too."""
+    out = []
     for generation, begun_s in ((1, 0.0), (2, 15.0)):
         started = Started({"ppg": 55.0}, "as asked")
         line.begin(started)
         raw.started(START, generation, started)
-        for frame in frames(10, generation, begun_s):
+        for frame in frames(seconds, generation, begun_s):
             raw.frame(frame)
             out += line.take(frame)
         out += line.break_off()
         raw.broken(START, generation, "the connection was lost")
+    return out
+
+
+def test_the_raw_log_gives_the_same_messages_again(tmp_path):
+    raw, line = RawLog(tmp_path, "polar", WHO), Pipeline(WHO, DRIVER)
+    out = two_connections(raw, line, 10)
     raw.gaps(START, line.gaps)
     out += line.end(START + 25_000_000_000)
     raw.ended(START + 25_000_000_000, 2)

@@ -22,7 +22,7 @@ from ingest.raw_files import raw_files
 from ingest.raw_log import RawLog, read_raw
 from stream.kafka import PPG_CHUNKS
 from stream.messages import encode
-from tests.ingest.test_pipeline import START, WHO, frames
+from tests.ingest.test_pipeline import START, WHO, two_connections
 
 LIMIT = 8000  # eight files of 1000 bytes
 
@@ -167,16 +167,8 @@ def test_without_a_limit_nothing_is_deleted(tmp_path, monkeypatch):
 
 def rotated(folder, limit=32_000):
     """Two connections of a Verity Sense, and the messages that they gave live."""
-    raw, line, out = RawLog(folder, "polar", WHO, limit), Pipeline(WHO, DRIVER), []
-    for generation, begun_s in ((1, 0.0), (2, 15.0)):
-        started = Started({"ppg": 55.0}, "as asked")
-        line.begin(started)
-        raw.started(START, generation, started)
-        for frame in frames(12, generation, begun_s):
-            raw.frame(frame)
-            out += line.take(frame)
-        out += line.break_off()
-        raw.broken(START, generation, "the connection was lost")
+    raw, line = RawLog(folder, "polar", WHO, limit), Pipeline(WHO, DRIVER)
+    out = two_connections(raw, line, 12)
     out += line.end(START + 27_000_000_000)
     raw.ended(START + 27_000_000_000, 2)
     raw.close()
