@@ -92,11 +92,12 @@ def test_risk_that_falls_only_at_first_or_stays_as_it_is():
 
 
 def test_the_area_of_a_resample_is_that_of_those_who_were_drawn():
-    # a, who is surest and most wrong, is drawn twice in a quarter of the resamples
+    # a, who is surest and most wrong, is drawn twice in a quarter of the resamples, and b in another
     rng = np.random.default_rng(3)
     sure, error = [1 + rng.uniform(size=30), rng.uniform(size=10)], [2 + rng.uniform(size=30), rng.uniform(size=10)]
-    alone = selective(sure[:1], error[:1], 30, ["a"]).area
-    assert selective(sure, error, 60, ["a", "b"]).area_high == pytest.approx(alone)
+    both = selective(sure, error, 60, ["a", "b"])
+    assert both.area_high == pytest.approx(selective(sure[:1], error[:1], 30, ["a"]).area)
+    assert both.area_low == pytest.approx(selective(sure[1:], error[1:], 30, ["b"]).area)
 
 
 def test_of_one_person_alone_no_interval_is_known():

@@ -59,7 +59,7 @@ def selective(
     with np.errstate(invalid="ignore", divide="ignore"):
         risk = curve / share
         share = share / totals[:, None]
-        area = (risk * weights).sum(1) / totals
+        area = np.nansum(risk * weights, 1) / totals  # no risk yet where the owner of the surest is not drawn
         at_half = np.array([_at(one, kept, 0.5) for one, kept in zip(risk, share, strict=True)])
     points = np.stack([[_at(one, kept, at) for at in _POINTS] for one, kept in zip(risk, share, strict=True)])
     spans = [limits(column) for column in points[1:].T]
