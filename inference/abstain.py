@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.beat_head import Beats
 from inference.motion import share_of_movement
-from inference.rest import at_rest
+from inference.rest import rests
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Abstention, PpgSegment
 
 __all__ = ["MOVED", "AbstainSettings", "abstentions", "known_span"]
@@ -92,7 +92,7 @@ def _pulse_power(segment: PpgSegment) -> float:
 
 def _silences(segment: PpgSegment, pulse: np.ndarray, beats: Beats) -> list[tuple[int, int, str]]:
     """Parts of the owned part in intervals without a beat longer than _SILENCE_S, the waves of both ends left out, and
-    why nothing is said: where the light goes on pulsing beats were missed."""
+    why nothing is said: the heart's own pause, or beats that were missed."""
     first, last = known_span(segment)
     places = np.concatenate([[min(first, last)], beats.index, [max(first, last)]])
     out = []
@@ -101,8 +101,8 @@ def _silences(segment: PpgSegment, pulse: np.ndarray, beats: Beats) -> list[tupl
         b = len(segment.ppg) if number == len(places) - 2 else places[number + 1] - _BEFORE_R_S * GRID_FS_HZ
         begin, end = max(segment.owned_start, int(a)), min(segment.owned_stop, int(b))
         if begin < end:
-            rests = at_rest(pulse, places[number], places[number + 1])
-            out.append((begin, end, "no beats found" if rests else _UNSURE))
+            own = rests(pulse, beats, (first, last), (places[number], places[number + 1]))
+            out.append((begin, end, "no beats found" if own else _UNSURE))
     return out
 
 

@@ -22,7 +22,7 @@ from inference.motion import MOVING
 from inference.noise import field
 from inference.personal.calibration import BEFORE, Calibration, read_calibration
 from inference.personal.own_leads import OwnLeads
-from inference.rest import at_rest
+from inference.rest import rests
 from inference.rhythm import PAUSE, RULES, in_view, longest_silence
 from inference.runtimes import Networks, load_networks
 from inference.samplers import FRESH, SAMPLERS
@@ -256,11 +256,13 @@ def _findings(window: _Window, silent: Sequence[Abstention]) -> tuple[str, ...]:
     """Rhythm of all beats the window sees; nothing when what it sees is not believed."""
     if any(one.reason not in ("no beats found", "no pulse yet") for one in silent):
         return ()
-    first, last = known_span(window.segment)
+    view = known_span(window.segment)
     places = window.beats.index
-    found = in_view(places / GRID_FS_HZ, first / GRID_FS_HZ, last / GRID_FS_HZ)
+    seen_s = (view[0] / GRID_FS_HZ, view[1] / GRID_FS_HZ)
+    found = in_view(places / GRID_FS_HZ, *seen_s, confidence=window.beats.confidence)
     live = not {"flat", "missing"} & set(window.segment.reasons)
-    paused = live and PAUSE in found and at_rest(window.pulse, *longest_silence(places, first, last))
+    silence = longest_silence(places, *view)
+    paused = live and PAUSE in found and rests(window.pulse, window.beats, view, silence)
     return tuple(name for name in found if RULES[name].live and (name != PAUSE or paused))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inference.rhythm import IRREGULAR_S, irregularity
+from inference.rhythm import IRREGULAR_SPARSE_S, irregularity_until
 from stream.messages import EcgSegment
 
 __all__ = ["IrregularWatch"]
@@ -14,20 +14,20 @@ __all__ = ["IrregularWatch"]
 
 @dataclass(slots=True)
 class IrregularWatch:
-    """The last half minute of one patient's beats: give it every segment in order."""
+    """The last minute of one patient's beats: give it every segment in order."""
 
     _session: str | None = None
     _beats_s: np.ndarray = field(default_factory=lambda: np.zeros(0))
     _intervals_s: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def take(self, segment: EcgSegment, stop_ns: int) -> float | None:
-        """Irregularity of the half minute before stop_ns; None when too few of its beats are known."""
+        """`irregularity_until` stop_ns; None when too few beats are known."""
         if segment.session != self._session:
             self._session, self._beats_s, self._intervals_s = segment.session, np.zeros(0), np.zeros(0)
         if len(segment.rr_ms) == len(segment.beats_ns):  # version 1 of the message had none
             self._beats_s = np.concatenate([self._beats_s, segment.beats_ns * 1e-9])
             self._intervals_s = np.concatenate([self._intervals_s, segment.rr_ms / 1000])
-        recent = self._beats_s >= stop_ns * 1e-9 - IRREGULAR_S
+        recent = self._beats_s >= stop_ns * 1e-9 - IRREGULAR_SPARSE_S
         self._beats_s, self._intervals_s = self._beats_s[recent], self._intervals_s[recent]
-        value = irregularity(self._beats_s, self._intervals_s)
+        value = irregularity_until(self._beats_s, self._intervals_s, stop_ns * 1e-9)
         return None if np.isnan(value) else value

@@ -16,8 +16,8 @@ class Limits:
     heart_rate_low, heart_rate_high: medium priority beyond these; *_extreme: high priority. rate_onset_s: how long a
     rate must stay beyond its limit. hysteresis_bpm: how far it must come back. pause_s: longest interval between beats
     on a live sensor. poor_signal_s, no_pulse_s: how long before a technical alert; no_pulse_high_s: before it becomes
-    high priority. irregular_share: median change between neighbouring intervals over 30 s, as a share of the median
-    interval (inference/rhythm.py); irregular_onset_s: how long it must last. Defaults: usual adult bedside limits; 4 s
+    high priority. irregular_share: median change between neighbouring intervals, as a share of the median interval
+    (inference/rhythm.py); irregular_onset_s: how long it must last. Defaults: usual adult bedside limits; 4 s
     of pause as in the CinC 2015 definition of asystole."""
 
     heart_rate_low: float = 50.0

@@ -30,7 +30,7 @@ def intervals_of(beats_s: np.ndarray) -> np.ndarray:
 
 
 def in_use(beats_s: np.ndarray) -> float:
-    """The irregularity of `inference.rhythm` with as many beats as half a minute needs; NaN with fewer."""
+    """The irregularity of `inference.rhythm` with as many changes as it asks of half a minute; NaN with fewer."""
     return irregularity(beats_s, _before_each(beats_s))
 
 

@@ -53,7 +53,7 @@ def rule_rows(
     fixed = np.full(FOLDS, limit)
     cases = _Cases(labels, folds, weights)
     rows = [
-        cases.row(source, "the rule in use, as it is", f"{limit:g}", used, fixed),
+        cases.row(source, "the rule in use, from 15 changes", f"{limit:g}", used, fixed),
         cases.row(source, "the rule in use, from 5 changes", f"{limit:g}", short, fixed),
     ]
     for name, measure in MEASURES.items():

@@ -50,7 +50,8 @@ _PROTOCOL = """\
 
 Repeat: `p2es evaluate --data DIR --part {part}` (DIR holds bidmc/, cinc2015/, ptbxl/ as WFDB).
 
-Beside this page: [the wrist](wrist.md), [rhythm](rhythm.md) and [diagnoses](diagnosis.md).
+Beside this page: [the wrist](wrist.md), [rhythm](rhythm.md), [ablations](ablations.md), [diagnoses](diagnosis.md), and
+[targets, met and missed](targets.md).
 """
 
 _SCALE = """\

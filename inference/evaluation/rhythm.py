@@ -9,12 +9,11 @@ import numpy as np
 
 from inference.evaluation.heard import NEARLY, Heard, Hop
 from inference.evaluation.intervals import wilson
-from inference.rhythm import irregularity
+from inference.rhythm import IRREGULAR_S, irregularity, irregularity_until
 
 __all__ = ["Hours", "Tally", "clear_label", "hours_of", "irregular_spans", "present_near", "tally"]
 
 _NEAR_S = 4.0
-_SPAN_S = 30
 CLEARLY_REGULAR, CLEARLY_IRREGULAR = 0.04, 0.08
 
 
@@ -125,14 +124,16 @@ def _touches(one: tuple[float, float], others: Sequence[tuple[float, float]]) ->
 
 
 def irregular_spans(heard: Heard, starts_s: Iterable[float]) -> np.ndarray:
-    """(k,) irregularity of each 30 s; NaN where too little was answered."""
+    """(k,) irregularity that is known at the end of each 30 s, as the alert process has it; NaN where too little was
+    answered."""
+    return np.array([irregularity_until(heard.beats_s, heard.intervals_s, one + IRREGULAR_S) for one in starts_s])
+
+
+def clear_label(truth: Heard, starts_s: Iterable[float]) -> np.ndarray:
+    """(k,) of the beats in each 30 s: 1 clearly irregular, 0 clearly regular, -1 in between or not known."""
     out = []
     for start in starts_s:
-        inside = (heard.beats_s >= start) & (heard.beats_s < start + _SPAN_S)
-        out.append(irregularity(heard.beats_s[inside], heard.intervals_s[inside]))
-    return np.array(out, float)
-
-
-def clear_label(irregular: np.ndarray) -> np.ndarray:
-    """1 clearly irregular, 0 clearly regular, -1 in between or not known."""
-    return np.where(irregular >= CLEARLY_IRREGULAR, 1, np.where(irregular <= CLEARLY_REGULAR, 0, -1))
+        inside = (truth.beats_s >= start) & (truth.beats_s < start + IRREGULAR_S)
+        value = irregularity(truth.beats_s[inside], truth.intervals_s[inside])
+        out.append(1 if value >= CLEARLY_IRREGULAR else 0 if value <= CLEARLY_REGULAR else -1)
+    return np.array(out, int)

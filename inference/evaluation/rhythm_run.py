@@ -225,7 +225,7 @@ def irregular_rows(followed: Sequence[Followed], limit: float = RULES[IRREGULAR]
             cases: dict[str, list[tuple[bool, bool, bool]]] = {"clear": [], "in-between negative": []}
             for one in _of(followed, dataset):
                 starts = [30 * k for k in range(len(one.usable) // 3) if one.usable[3 * k : 3 * k + 3].all()]
-                label = clear_label(irregular_spans(one.truth, starts))
+                label = clear_label(one.truth, starts)
                 found = irregular_spans(one.said[name], starts)
                 for true, value in zip(label, found, strict=True):
                     case = (bool(true == 1), bool(value >= limit), bool(np.isfinite(value)))

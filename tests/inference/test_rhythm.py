@@ -18,9 +18,9 @@ from inference.rhythm import (
     RULES,
     SINUS_LIKE,
     TACHYCARDIA,
-    fastest_rate,
     in_view,
     irregularity,
+    irregularity_until,
     linked_changes,
 )
 from tests.inference.test_alerts import segment
@@ -55,11 +55,26 @@ def test_only_what_was_seen_counts():
     assert set(in_view(np.r_[beats, 20.0], 0.0, 8.2)) == {SINUS_LIKE}
 
 
-def test_the_fastest_rate_is_that_of_beats_in_a_row():
+def test_a_fast_run_is_of_beats_in_a_row():
     intervals = np.array([1.0, 1.0, 0.4, 0.4, 0.4, 0.4, 1.0, 1.0])
-    assert fastest_rate(intervals, 5) == pytest.approx(150)
-    assert np.isnan(fastest_rate(np.array([0.5, 0.32] * 4), 9))
-    assert np.isnan(fastest_rate(intervals[:3], 5))
+    beats = np.cumsum(np.r_[0.5, intervals])
+    assert FAST_RUN in in_view(beats, 0.0, 8.2)  # five at 150
+    assert FAST_RUN not in in_view(np.delete(beats, 4), 0.0, 8.2)
+    assert FAST_RUN not in in_view(beats[:4], 0.0, 8.2)
+
+
+@pytest.mark.parametrize(("rate", "finding"), [(40, EXTREME_BRADYCARDIA), (110, FAST_RUN), (160, EXTREME_TACHYCARDIA)])
+def test_a_run_of_beats_that_are_hardly_believed_is_none(rate, finding):
+    beats = steady(rate)
+    for confidence, found in ((0.72, True), (0.68, False)):
+        assert (finding in in_view(beats, 0.0, 8.2, confidence=np.full(len(beats), confidence))) is found
+    # the mean of the run counts
+    assert finding in in_view(beats, 0.0, 8.2, confidence=np.resize([0.95, 0.5], len(beats)))
+    assert finding not in in_view(beats, 0.0, 8.2, confidence=np.resize([0.95, 0.2, 0.2], len(beats)))
+    # and only that of beats in view
+    outside = np.arange(-20.0, 0.0)
+    unsure = np.r_[np.ones(20), np.full(len(beats), 0.68)]
+    assert finding not in in_view(np.r_[outside, beats], 0.0, 8.2, confidence=unsure)
 
 
 def test_every_rule_has_a_source_and_only_the_fast_run_is_off():
@@ -160,9 +175,35 @@ def test_an_episode_without_one_on_the_ecg_is_false_and_hours_are_those_of_the_e
 
 
 def test_half_minutes_are_labelled_only_when_clear():
-    beats = irregular_beats(60)
-    one = heard([()], beats=beats)
-    values = irregular_spans(one, [0, 30, 100])
-    assert (values[:2] > 0.1).all()
-    assert np.isnan(values[2])
-    assert clear_label(np.array([0.01, 0.06, 0.2, np.nan])).tolist() == [0, -1, 1, -1]
+    steady_then_not = np.r_[np.arange(0.2, 30, 0.8), 30 + irregular_beats(30), 60 + irregular_beats(30, 0.07)]
+    one = heard([()], beats=steady_then_not)
+    assert clear_label(one, [0, 30, 60, 100]).tolist() == [0, 1, -1, -1]
+    values = irregular_spans(one, [0, 30, 60, 150])
+    assert values[0] == pytest.approx(0)
+    assert values[1] > 0.1
+    assert 0.04 < values[2] < 0.08
+    assert np.isnan(values[3])
+
+
+def test_where_beats_are_few_the_last_minute_tells_whether_they_are_irregular():
+    slow = np.cumsum(np.random.default_rng(5).uniform(1.4, 2.6, 40))  # 30 a minute
+    intervals = np.diff(slow, prepend=np.nan)
+    assert irregularity_until(slow, intervals, 60.0) > 0.1
+    assert np.isnan(irregularity_until(slow, intervals, 10.0))  # four beats
+    # thirty regular seconds are enough: what was before does not count
+    beats = np.r_[irregular_beats(30), np.arange(30.5, 60, 0.8)]
+    assert irregularity_until(beats, np.diff(beats, prepend=np.nan), 60.0) == pytest.approx(0)
+    # abstained for most of them, and it does
+    gone = (beats > 35) & (beats < 56)
+    assert irregularity_until(beats[~gone], np.diff(beats, prepend=np.nan)[~gone], 60.0) > 0.1
+    # nor does what comes after
+    later = np.r_[np.arange(0.5, 30, 0.8), 30 + irregular_beats(30)]
+    assert irregularity_until(later, np.diff(later, prepend=np.nan), 30.0) == pytest.approx(0)
+
+
+def test_a_slow_irregular_rhythm_raises_its_alert_within_a_minute():
+    beats = np.cumsum(np.random.default_rng(5).uniform(1.4, 2.6, 60))
+    rules = PatientAlerts("p", Limits())
+    changes = [one for each in rhythm_segments(beats, 100) for one in rules.take(each) if one.rule == "irregular"]
+    assert [one.state for one in changes] == ["raised"]
+    assert changes[0].at_ns < 60e9
