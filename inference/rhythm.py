@@ -197,13 +197,16 @@ def irregularity(beats_s: np.ndarray, intervals_s: np.ndarray, fewest: int = _MI
     return float(least / np.nanmedian(intervals_s))
 
 
-def irregularity_until(beats_s: np.ndarray, intervals_s: np.ndarray, stop_s: float) -> float:
+def irregularity_until(beats_s: np.ndarray, intervals_s: np.ndarray, stop_s: float, since_s: float = -np.inf) -> float:
     """Irregularity of the beats (b,) in the IRREGULAR_S before stop_s; where a slow heart or abstained stretches leave
-    too few changes there, of those in the last IRREGULAR_SPARSE_S. NaN where that is not enough either."""
+    too few changes there, of those in the last IRREGULAR_SPARSE_S. NaN where that is not enough either. since_s: when
+    watching began; few beats tell nothing before IRREGULAR_S of it."""
 
     def over(span_s: float, fewest: int) -> float:
         inside = (beats_s >= stop_s - span_s) & (beats_s < stop_s)
         return irregularity(beats_s[inside], intervals_s[inside], fewest)
 
     recent = over(IRREGULAR_S, _MIN_CHANGES)
-    return over(IRREGULAR_SPARSE_S, _MIN_CHANGES_SPARSE) if np.isnan(recent) else recent
+    if np.isnan(recent) and stop_s - since_s >= IRREGULAR_S:
+        return over(IRREGULAR_SPARSE_S, _MIN_CHANGES_SPARSE)
+    return recent

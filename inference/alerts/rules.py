@@ -29,7 +29,7 @@ _TEXTS = {
     "pause": "Pause: no beat for {value:.1f} s on a live sensor",
     "bradycardia": "Heart rate {value:.0f}/min, below {limit:.0f}",
     "tachycardia": "Heart rate {value:.0f}/min, above {limit:.0f}",
-    "irregular": "Irregular rhythm over half a minute or more",
+    "irregular": "Irregular rhythm in the last minute",
 }
 _RANK = {"low": 0, "medium": 1, "high": 2}
 _KINDS = {"no_pulse": "technical", "poor_signal": "technical"}

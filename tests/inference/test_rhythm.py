@@ -206,4 +206,12 @@ def test_a_slow_irregular_rhythm_raises_its_alert_within_a_minute():
     rules = PatientAlerts("p", Limits())
     changes = [one for each in rhythm_segments(beats, 100) for one in rules.take(each) if one.rule == "irregular"]
     assert [one.state for one in changes] == ["raised"]
-    assert changes[0].at_ns < 60e9
+    assert 38e9 <= changes[0].at_ns < 60e9  # half a minute of watching, and the onset
+
+
+def test_few_beats_tell_nothing_before_half_a_minute_of_watching():
+    watch = IrregularWatch()
+    beats = np.cumsum(np.random.default_rng(5).uniform(1.4, 2.6, 80))
+    late = (one for one in rhythm_segments(beats, 140) if one.start_ns >= 60 * 10**9)
+    told = [one.start_ns for one in late if watch.take(one, one.start_ns + 2 * 10**9) is not None]
+    assert told[0] == 88 * 10**9
