@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.beat_head import Beats
-from inference.motion import share_of_movement
+from inference.motion import moves, share_of_movement
 from inference.rest import rests
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Abstention, PpgSegment
 
@@ -28,12 +28,14 @@ _BEFORE_R_S, _AFTER_R_S = 0.4, 0.9  # what of a beat's waves lies round its R pe
 
 @dataclass(frozen=True, slots=True)
 class AbstainSettings:
-    """Thresholds, chosen on the calibration part. min_quality: of the window. min_confidence: mean over near beats.
-    max_movement: share of what keeps time with the beats that the movement may explain (inference/motion.py)."""
+    """Thresholds, chosen on the calibration part. min_quality: of the window. min_confidence: mean over near beats,
+    min_confidence_moving: the same where the wearer moves. max_movement: share of what keeps time with the beats that
+    the movement may explain (inference/motion.py)."""
 
     min_quality: float
     min_confidence: float
     max_movement: float = 0.5
+    min_confidence_moving: float = 0.8
 
 
 def abstentions(
@@ -69,7 +71,8 @@ def _whole(segment: PpgSegment, beats: Beats, settings: AbstainSettings) -> str 
         return "poor signal: noise"
     near = _AROUND_S * GRID_FS_HZ
     close = (beats.index >= segment.owned_start - near) & (beats.index < segment.owned_stop + near)
-    if close.any() and beats.confidence[close].mean() < settings.min_confidence:
+    least = max(settings.min_confidence, settings.min_confidence_moving if moves(segment) else 0.0)
+    if close.any() and beats.confidence[close].mean() < least:
         return _UNSURE
     return MOVED if share_of_movement(segment, beats) > settings.max_movement else None
 

@@ -65,7 +65,9 @@ class Engine:
         self._times = networks.process.grid(settings.calls)
         self._sampler = SAMPLERS[settings.sampler]
         self._draws = settings.calls if settings.sampler in FRESH else 1
-        self._abstain = AbstainSettings(settings.min_quality, settings.min_confidence, settings.max_movement)
+        self._abstain = AbstainSettings(
+            settings.min_quality, settings.min_confidence, settings.max_movement, settings.min_confidence_moving
+        )
         self._own = {patient: OwnLeads(one) for patient, one in (calibrations or {}).items()}
         self._codes = {patient: self._code(one) for patient, one in self._own.items() if one.known.any()}
 

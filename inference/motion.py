@@ -12,7 +12,7 @@ import numpy as np
 from inference.beat_head import Beats
 from stream.messages import GRID_FS_HZ, MOTION_FS_HZ, UNKNOWN_MG, PpgSegment
 
-__all__ = ["MOVING", "movement_mg", "share_of_movement"]
+__all__ = ["MOVING", "movement_mg", "moves", "share_of_movement"]
 
 MOVING = "moving"
 _STEP = GRID_FS_HZ // MOTION_FS_HZ
@@ -30,10 +30,15 @@ def movement_mg(segment: PpgSegment) -> float:
     return float(np.sqrt((known**2).sum(1).mean())) if len(known) else 0.0
 
 
+def moves(segment: PpgSegment) -> bool:
+    """Whether an accelerometer says that the wearer is not still."""
+    return movement_mg(segment) >= _STILL_MG
+
+
 def share_of_movement(segment: PpgSegment, beats: Beats) -> float:
     """0..1: how much of the light that keeps time with the beats the movement explains; with fewer than three beats, of
     all the light. 0 when the wearer is still or too little is known."""
-    if movement_mg(segment) < _STILL_MG:
+    if not moves(segment):
         return 0.0
     moved, usable = _lagged(segment)
     if usable.sum() < _LEAST_S * MOTION_FS_HZ:

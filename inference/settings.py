@@ -16,8 +16,9 @@ class EngineSettings:
     sampler's noise; at 1 beats of one person differ more than in a real ECG. typical_share: how far the leads are
     drawn towards the typical person's beat where nobody's own is known, 0 to 1. batch: fixed batch size. threads: of
     the runtime, one beside other processes. confidence_slope, confidence_shift: of a beat's confidence on the network's
-    probability, both as logits. min_quality, min_confidence: below, the model abstains. max_movement: so
-    does it when the accelerometer explains more of the pulse; 1 never does. band_wider: the band of lead II by this
+    probability, both as logits. min_quality, min_confidence: below, the model abstains; min_confidence_moving: so does
+    it below this while an accelerometer tells movement, and where that explains more of the pulse than max_movement (1:
+    never). band_wider: the band of lead II by this
     share of its width on either side, own_band_wider: of a calibrated person, own_band_wider_poor: of one where quality
     is below band.CLEAR. These, temperature and typical_share were chosen on the calibration part (docs/model-card.md,
     docs/wrist.md), of the shipped weights."""
@@ -39,6 +40,7 @@ class EngineSettings:
     confidence_shift: float = -1.456
     min_quality: float = 0.5
     min_confidence: float = 0.6
+    min_confidence_moving: float = 0.8
     max_movement: float = 0.5
     # 90 % of the next person's samples, as p2es evaluate --choose band --data DIR printed them
     band_wider: float = 0.442

@@ -107,6 +107,22 @@ def test_a_share_is_a_share_for_any_beats_and_any_arm(seed, places):
     assert share == share_of_movement(one, beats)
 
 
+def test_who_moves_has_to_be_surer():
+    still, moving = swing(1.35) * 0.01, swing(1.35)
+    for axes, least in ((still, 0.65), (moving, 0.8)):
+        one = replace(window(wave(0.9), axes), quality=1.0)
+        failed = np.zeros(one.owned_stop - one.owned_start, bool)
+        for confidence, said in ((least + 0.02, []), (least - 0.02, ["beats unsure"])):
+            found = beats_at(0.9)
+            beats = replace(found, confidence=np.full(len(found.index), confidence, np.float32))
+            silent = abstentions(one, one.ppg, one.valid, beats, failed, AbstainSettings(0.5, 0.65))
+            assert [each.reason for each in silent] == said
+        # never less sure than who is still
+        sure = replace(found, confidence=np.full(len(found.index), 0.85, np.float32))
+        silent = abstentions(one, one.ppg, one.valid, sure, failed, AbstainSettings(0.5, 0.9))
+        assert [each.reason for each in silent] == ["beats unsure"]
+
+
 def test_the_limit_decides_and_only_what_was_answered_is_asked():
     axes = swing(1.35)
     one = replace(window(2 * axes[0], axes), quality=1.0)
