@@ -87,7 +87,7 @@ def test_risk_that_falls_only_at_first_or_stays_as_it_is():
     assert (some.risk[3], some.risk[15], some.risk[-1]) == (1, 0.25, pytest.approx(0.4))
     assert not some.never_rises
     # it rises from two fifths to one and nowhere else
-    first = selective([np.linspace(1, 0, 100)], [np.repeat([0.4, 0.0, 0.2, 0.4, 0.6], 20)], 100, ["p"])
+    first = selective([np.linspace(1, 0, 100)], [np.repeat([0.4, 0.0, 0.3, 0.5, 0.7], 20)], 100, ["p"])
     assert not first.never_rises
     even = selective([np.linspace(1, 0, 100)], [np.full(100, 0.5)], 100, ["p"])
     assert even.never_rises
