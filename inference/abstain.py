@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.beat_head import Beats
 from inference.motion import moves, share_of_movement
-from inference.rest import rests
+from inference.rest import is_pause
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Abstention, PpgSegment
 
 __all__ = ["MOVED", "AbstainSettings", "abstentions", "known_span"]
@@ -104,7 +104,7 @@ def _silences(segment: PpgSegment, pulse: np.ndarray, beats: Beats) -> list[tupl
         b = len(segment.ppg) if number == len(places) - 2 else places[number + 1] - _BEFORE_R_S * GRID_FS_HZ
         begin, end = max(segment.owned_start, int(a)), min(segment.owned_stop, int(b))
         if begin < end:
-            own = rests(pulse, beats, (first, last), (places[number], places[number + 1]))
+            own = is_pause(pulse, beats, (first, last), (places[number], places[number + 1]))
             out.append((begin, end, "no beats found" if own else _UNSURE))
     return out
 

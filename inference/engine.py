@@ -22,7 +22,7 @@ from inference.motion import MOVING
 from inference.noise import field
 from inference.personal.calibration import BEFORE, Calibration, read_calibration
 from inference.personal.own_leads import OwnLeads
-from inference.rest import rests
+from inference.rest import is_pause
 from inference.rhythm import PAUSE, RULES, in_view, longest_silence
 from inference.runtimes import Networks, load_networks
 from inference.samplers import FRESH, SAMPLERS
@@ -264,7 +264,7 @@ def _findings(window: _Window, silent: Sequence[Abstention]) -> tuple[str, ...]:
     found = in_view(places / GRID_FS_HZ, *seen_s, confidence=window.beats.confidence)
     live = not {"flat", "missing"} & set(window.segment.reasons)
     silence = longest_silence(places, *view)
-    paused = live and PAUSE in found and rests(window.pulse, window.beats, view, silence)
+    paused = live and PAUSE in found and is_pause(window.pulse, window.beats, view, silence)
     return tuple(name for name in found if RULES[name].live and (name != PAUSE or paused))
 
 

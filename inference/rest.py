@@ -8,7 +8,7 @@ import numpy as np
 from inference.beat_head import Beats
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["at_rest", "rests"]
+__all__ = ["at_rest", "is_pause"]
 
 _AFTER_S, _BEFORE_S = 1.2, 0.2  # of either end: a beat's own pulse, what the high-pass leaves of it, and the next one
 _MOST = 0.75  # 5-95 % spread of a normalised pulse at rest; one that beats has 2 to 3
@@ -24,7 +24,7 @@ def at_rest(pulse: np.ndarray, start: float, stop: float) -> bool:
     return bool(len(part) and np.diff(np.percentile(part, (5, 95)))[0] < _MOST)
 
 
-def rests(pulse: np.ndarray, beats: Beats, view: tuple[float, float], silence: tuple[float, float]) -> bool:
+def is_pause(pulse: np.ndarray, beats: Beats, view: tuple[float, float], silence: tuple[float, float]) -> bool:
     """Whether a silence is the heart's own. view, silence: grid places [first, last) of what was seen and of the part
     without a beat. Where no beat is in view at all, only the light is asked."""
     inside = (beats.index >= view[0]) & (beats.index < view[1])

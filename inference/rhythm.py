@@ -137,26 +137,24 @@ def longest_silence(beats: np.ndarray, first: float, last: float) -> tuple[float
 
 def _slow(intervals: np.ndarray, sure: np.ndarray, rule: Rule) -> bool:
     """A run of intervals much alike: one pause among usual beats, or beats missed, is no slow rhythm."""
-    if len(sure) < rule.beats:
-        return False
-    runs = sliding_window_view(intervals, rule.beats - 1)
+    runs = _believed_runs(intervals, sure, rule.beats)
     mean = runs.mean(1)
-    alike = runs.min(1) >= _SHORTEST * mean
-    return bool(((60 / mean < rule.limit) & alike & _believed(sure, rule.beats)).any())
+    return bool(((60 / mean < rule.limit) & (runs.min(1) >= _SHORTEST * mean)).any())
 
 
 def _fast(intervals: np.ndarray, sure: np.ndarray, rule: Rule) -> bool:
     """A steady run."""
-    if len(sure) < rule.beats:
-        return False
-    runs = sliding_window_view(intervals, rule.beats - 1)
+    runs = _believed_runs(intervals, sure, rule.beats)
     mean = runs.mean(1)
     steady = np.abs(np.diff(runs, axis=1)).mean(1) <= _STEADY * mean
-    return bool(((60 / mean > rule.limit) & steady & _believed(sure, rule.beats)).any())
+    return bool(((60 / mean > rule.limit) & steady).any())
 
 
-def _believed(sure: np.ndarray, beats: int) -> np.ndarray:
-    return sliding_window_view(sure, beats).mean(1) >= _SURE
+def _believed_runs(intervals: np.ndarray, sure: np.ndarray, beats: int) -> np.ndarray:
+    """(k, beats - 1) intervals of each run of so many beats in a row that is believed."""
+    if len(sure) < beats:
+        return np.zeros((0, beats - 1))
+    return sliding_window_view(intervals, beats - 1)[sliding_window_view(sure, beats).mean(1) >= _SURE]
 
 
 def _sinus(intervals: np.ndarray, rule: Rule) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inference.beat_head import Beats
-from inference.rest import at_rest, rests
+from inference.rest import at_rest, is_pause
 from inference.rhythm import longest_silence
 from tests.inference.recordings import pleth
 
@@ -21,7 +21,7 @@ PAUSED = EVERY[(EVERY < 3) | (EVERY > 8.4)]
 
 
 @pytest.mark.parametrize(
-    ("pulsing", "announced", "still"),
+    ("pulsing", "announced", "rests"),
     [
         (PAUSED, PAUSED, True),
         (EVERY, PAUSED, False),  # beats were missed
@@ -30,14 +30,14 @@ PAUSED = EVERY[(EVERY < 3) | (EVERY > 8.4)]
         (EVERY, EVERY[EVERY > 6.5], False),
     ],
 )
-def test_light_rests_in_a_pause_and_not_where_beats_were_missed(pulsing, announced, still):
-    assert at_rest(light(pulsing), *longest_silence(announced * 128, 128, 1130)) is still
+def test_light_rests_in_a_pause_and_not_where_beats_were_missed(pulsing, announced, rests):
+    assert at_rest(light(pulsing), *longest_silence(announced * 128, 128, 1130)) is rests
 
 
 def test_a_small_wave_is_rest_and_a_large_one_is_not():
-    for height, still in ((0.3, True), (1.0, False)):
+    for height, rests in ((0.3, True), (1.0, False)):
         wave = light(PAUSED) + height * np.sin(2 * np.pi * 1.2 * TIMES)
-        assert at_rest(wave, *longest_silence(PAUSED * 128, 128, 1130)) is still
+        assert at_rest(wave, *longest_silence(PAUSED * 128, 128, 1130)) is rests
 
 
 def test_the_longest_silence_is_between_two_beats_or_at_an_edge_of_the_view():
@@ -53,7 +53,7 @@ def test_a_silence_among_unsure_beats_is_no_pause():
     silence = longest_silence(PAUSED * 128, *view)
 
     def with_confidence(values):
-        return rests(light(PAUSED), Beats(PAUSED * 128, np.array(values)), view, silence)
+        return is_pause(light(PAUSED), Beats(PAUSED * 128, np.array(values)), view, silence)
 
     places = np.round(PAUSED, 1).tolist()
     assert places == [0.5, 1.3, 2.1, 2.9, 8.5, 9.3]  # all but the ends are in view
@@ -63,8 +63,8 @@ def test_a_silence_among_unsure_beats_is_no_pause():
 
 def test_without_a_beat_in_view_the_light_alone_tells():
     none = Beats(np.zeros(0), np.zeros(0))
-    assert rests(np.zeros(N), none, (128, 1130), (128, 1130))
-    assert not rests(light(EVERY), none, (128, 1130), (128, 1130))
+    assert is_pause(np.zeros(N), none, (128, 1130), (128, 1130))
+    assert not is_pause(light(EVERY), none, (128, 1130), (128, 1130))
 
 
 def test_nothing_between_two_places_is_no_rest():

@@ -61,6 +61,7 @@ def test_a_fast_run_is_of_beats_in_a_row():
     assert FAST_RUN in in_view(beats, 0.0, 8.2)  # five at 150
     assert FAST_RUN not in in_view(np.delete(beats, 4), 0.0, 8.2)
     assert FAST_RUN not in in_view(beats[:4], 0.0, 8.2)
+    assert FAST_RUN not in in_view(np.cumsum(np.tile([0.5, 0.32], 5)), 0.0, 8.2)  # fast, not steady
 
 
 @pytest.mark.parametrize(("rate", "finding"), [(40, EXTREME_BRADYCARDIA), (110, FAST_RUN), (160, EXTREME_TACHYCARDIA)])
