@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from stream.messages import GRID_FS_HZ
 
@@ -43,8 +44,7 @@ def decode_beats(probability: np.ndarray, threshold: float) -> Beats:
     """Beats of one raster (n,): maxima within DECODE_S of at least `threshold`, placed between samples by a parabola
     through the logarithm (exact for a Gaussian bump)."""
     reach = round(DECODE_S * GRID_FS_HZ)
-    padded = np.pad(probability, reach, constant_values=-1.0)
-    highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(1)
+    highest = ndimage.maximum_filter1d(probability, 2 * reach + 1, mode="constant", cval=-1.0)
     at = np.flatnonzero((probability >= threshold) & (probability == highest))
     at = at[(at > 0) & (at < len(probability) - 1)]
     at = at[np.concatenate([[True], np.diff(at) > reach])] if len(at) else at

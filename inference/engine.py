@@ -101,13 +101,14 @@ class Engine:
             part = crops[at : at + self.settings.batch]
             generated, band = self._generate(windows, part)
             for crop, *made in zip(part, generated, band, strict=False):
-                mv, limits = self._with_known_beats(windows[crop.segment], crop, *made)
+                window = windows[crop.segment]
                 inside = slice(crop.start - crop.first, crop.stop - crop.first)
-                begin = windows[crop.segment].segment.owned_start
+                mv, limits = self._with_known_beats(window, crop.start, *(one[:, inside] for one in made))
+                begin = window.segment.owned_start
                 where = slice(crop.start - begin, crop.stop - begin)
-                if np.isfinite(mv[:, inside]).all():
-                    leads[crop.segment][where] = twelve_leads_uv(mv[:, inside])
-                    bands[crop.segment][where] = np.clip(np.rint(1000 * limits[:, inside].T), -32_767, 32_767)
+                if np.isfinite(mv).all():
+                    leads[crop.segment][where] = twelve_leads_uv(mv)
+                    bands[crop.segment][where] = np.clip(np.rint(1000 * limits.T), -32_767, 32_767)
         return [self._result(one, *both) for one, *both in zip(windows, leads, bands, strict=True)]
 
     def _beats(self, segments: Sequence[PpgSegment]) -> list[_Window]:
@@ -169,17 +170,17 @@ class Engine:
         return replace(segment, delay_samples=own.delay_samples) if own else segment
 
     def _with_known_beats(
-        self, window: _Window, crop: _Crop, mv: np.ndarray, band: np.ndarray
+        self, window: _Window, first: int, mv: np.ndarray, band: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         patient, peaks = window.segment.patient, window.beats.index
         if patient not in self._codes:  # nobody's own beat
-            drawn = self.networks.typical.draw(mv, self.settings.typical_share, peaks, crop.first)
+            drawn = self.networks.typical.draw(mv, self.settings.typical_share, peaks, first)
             band, mv = band + drawn[1] - mv[1], drawn
         own = self._own.get(patient)
         if own is None:
             return mv, widened(band, mv[1], self.settings.band_wider)
-        leads = own.leads(mv, peaks, crop.first)
-        limits = own.band(band, leads[1] - mv[1], peaks, crop.first)
+        leads = own.leads(mv, peaks, first)
+        limits = own.band(band, leads[1] - mv[1], peaks, first)
         return leads, widened(limits, leads[1], self._wider(own, window.segment.quality))
 
     def _wider(self, own: OwnLeads, quality: float) -> float:
