@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from inference.datasets.reference import LIMB
 from inference.personal.calibration import BEFORE, SIZE
@@ -69,6 +70,14 @@ def test_a_piece_is_part_of_the_whole_and_needs_no_far_beat(first):
     np.testing.assert_array_equal(place(beat, places, first, 512)[0], whole[first : first + 512])
     near = places[(places > first - 200) & (places < first + 512 + BEFORE + 6)]
     np.testing.assert_allclose(place(beat, near, first, 512)[0], whole[first : first + 512], atol=1e-9)
+
+
+def test_beats_are_read_between_samples_as_scipy_reads_a_cubic_spline():
+    beats = np.random.default_rng(3).normal(size=(2, SIZE))
+    made = place(spline(beats), np.array([0.3]), 0, SIZE)
+    since = np.clip(BEFORE + np.arange(SIZE) - 0.3, 0, SIZE - 1)
+    for one, row in zip(beats, made, strict=True):
+        np.testing.assert_allclose(row, ndimage.map_coordinates(one, [since], order=3, mode="mirror"), atol=1e-12)
 
 
 def test_beats_go_over_into_each_other_without_a_step():
