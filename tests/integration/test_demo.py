@@ -59,16 +59,23 @@ def test_it_is_what_generate_writes(fast, tmp_path):
         assert path.with_suffix(suffix).read_bytes() == (fast / path.name).with_suffix(suffix).read_bytes(), suffix
 
 
+def stage_of(running, stage):
+    found = subprocess.run(
+        ["pgrep", "-P", str(running.pid), "-f", f"p2es.toml {stage}"], capture_output=True, text=True
+    )
+    return found.stdout.split()
+
+
 def test_life_speed_and_kills_change_nothing(fast, tmp_path):
     running = subprocess.Popen(
         [*P2ES, "demo", "--headless", "--seconds", "40", "-o", str(tmp_path)], stderr=subprocess.PIPE, text=True
     )
-    time.sleep(15)
-    for stage in ("window", "infer", "record"):
-        found = subprocess.run(
-            ["pgrep", "-P", str(running.pid), "-f", f"p2es.toml {stage}"], capture_output=True, text=True
-        )
-        subprocess.run(["kill", "-9", *found.stdout.split()], check=True)
+    stages = ("window", "infer", "record")
+    for stage in stages:
+        wait_for(lambda stage=stage: stage_of(running, stage), 60)
+    time.sleep(8)
+    for stage in stages:
+        subprocess.run(["kill", "-9", *wait_for(lambda stage=stage: stage_of(running, stage), 60)], check=True)
         time.sleep(4)
     _, said = running.communicate(timeout=120)
     assert running.returncode == 0, said
