@@ -86,7 +86,7 @@ def place(coefficients: np.ndarray, places: np.ndarray, first: int, n: int) -> n
 def _read(coefficients: np.ndarray, since: np.ndarray) -> np.ndarray:
     """(k, ...) the beats' values `since` samples (...) after their R peak; outside them the value at their end.
 
-    The four pieces of a cubic B-spline by hand: scipy's reader takes one beat a call, which was a tenth of a hop."""
+    The four pieces of a cubic B-spline by hand: scipy's reader takes one beat a call, and so 7 % of a hop."""
     at = np.clip(since + BEFORE, 0, SIZE - 1)
     cell = at.astype(int)
     y = at - cell

@@ -59,23 +59,14 @@ def test_it_is_what_generate_writes(fast, tmp_path):
         assert path.with_suffix(suffix).read_bytes() == (fast / path.name).with_suffix(suffix).read_bytes(), suffix
 
 
-def stage_of(running, stage):
-    found = subprocess.run(
-        ["pgrep", "-P", str(running.pid), "-f", f"p2es.toml {stage}"], capture_output=True, text=True
-    )
-    return found.stdout.split()
-
-
 def test_life_speed_and_kills_change_nothing(fast, tmp_path):
     running = subprocess.Popen(
         [*P2ES, "demo", "--headless", "--seconds", "40", "-o", str(tmp_path)], stderr=subprocess.PIPE, text=True
     )
-    stages = ("window", "infer", "record")
-    for stage in stages:
-        wait_for(lambda stage=stage: stage_of(running, stage), 60)
+    found = [wait_for(lambda stage=stage: stage_of(running, stage), 60) for stage in ("window", "infer", "record")]
     time.sleep(8)
-    for stage in stages:
-        subprocess.run(["kill", "-9", *wait_for(lambda stage=stage: stage_of(running, stage), 60)], check=True)
+    for pids in found:
+        subprocess.run(["kill", "-9", *pids], check=True)
         time.sleep(4)
     _, said = running.communicate(timeout=120)
     assert running.returncode == 0, said
@@ -137,6 +128,11 @@ def test_a_simulated_wearable_reaches_the_record_and_its_bluetooth_may_be_killed
     facts = [json.loads(line) for line in (session / "segments.jsonl").read_text().splitlines()]
     rates = [one["heart_rate_bpm"] for one in facts if one["heart_rate_bpm"]]
     assert 45 < np.median(rates) < 80  # the person rested, about 60 to the sensor's own count
+
+
+def stage_of(running, stage):
+    command = ["pgrep", "-P", str(running.pid), "-f", f"p2es.toml {stage}"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.split()
 
 
 def wait_for(condition, seconds):
