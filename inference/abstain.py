@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from inference.alike import likeness
 from inference.beat_head import Beats
-from inference.motion import moves, share_of_movement
+from inference.motion import is_watched, moves, share_of_movement
 from inference.rest import is_pause
+from inference.settings import EngineSettings
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Abstention, PpgSegment
 
-__all__ = ["MOVED", "AbstainSettings", "abstentions", "known_span"]
+__all__ = ["MOVED", "NOT_WATCHED", "abstentions", "known_span"]
 
 MOVED = "moving: the pulse cannot be told from the movement"
+NOT_WATCHED = "no acceleration came: the pulse cannot be told from movement"
 
 _UNSURE = "beats unsure"
 _SILENCE_S = 3.0
@@ -23,19 +24,8 @@ _WARM_S, _SEEN_S = 1.0, 1.2
 # white noise has 0.37 of its power below _PULSE_HZ, 99 % of the calibration part's windows more than 0.69; of those
 # that were estimated this abstains none of BIDMC's and 0.04 % of CinC 2015's
 _PULSE_HZ, _MIN_PULSE_POWER = 4.0, 0.6
+_POOR_QUALITY = 0.65  # from which on the pulses are that much alike as it is
 _BEFORE_R_S, _AFTER_R_S = 0.4, 0.9  # what of a beat's waves lies round its R peak
-
-
-@dataclass(frozen=True, slots=True)
-class AbstainSettings:
-    """Thresholds, chosen on the calibration part. min_quality: of the window. min_confidence: mean over near beats,
-    min_confidence_moving: the same where the wearer moves. max_movement: share of what keeps time with the beats that
-    the movement may explain (inference/motion.py)."""
-
-    min_quality: float
-    min_confidence: float
-    max_movement: float = 0.5
-    min_confidence_moving: float = 0.8
 
 
 def abstentions(
@@ -44,7 +34,7 @@ def abstentions(
     valid: np.ndarray,
     beats: Beats,
     failed: np.ndarray,
-    settings: AbstainSettings,
+    settings: EngineSettings,
 ) -> list[Abstention]:
     """Stretches of the owned part without an estimate. pulse, valid: (n,) normalised, at ECG time. failed: (owned,)
     where the model gave no finite value."""
@@ -64,15 +54,20 @@ def abstentions(
     return out
 
 
-def _whole(segment: PpgSegment, beats: Beats, settings: AbstainSettings) -> str | None:
+def _whole(segment: PpgSegment, beats: Beats, settings: EngineSettings) -> str | None:
     if segment.quality < settings.min_quality:
         return "poor signal: " + (", ".join(segment.reasons) or "low quality")
     if _pulse_power(segment) < _MIN_PULSE_POWER:
         return "poor signal: noise"
+    if not is_watched(segment):
+        return NOT_WATCHED
     near = _AROUND_S * GRID_FS_HZ
     close = (beats.index >= segment.owned_start - near) & (beats.index < segment.owned_stop + near)
-    least = max(settings.min_confidence, settings.min_confidence_moving if moves(segment) else 0.0)
-    if close.any() and beats.confidence[close].mean() < least:
+    sure = settings.min_confidence
+    alike = settings.min_likeness_poor if segment.quality < _POOR_QUALITY else settings.min_likeness
+    if moves(segment):
+        sure, alike = max(sure, settings.min_confidence_moving), max(alike, settings.min_likeness_moving)
+    if (close.any() and beats.confidence[close].mean() < sure) or likeness(segment, beats) < alike:
         return _UNSURE
     return MOVED if share_of_movement(segment, beats) > settings.max_movement else None
 

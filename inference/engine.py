@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from inference.abstain import MOVED, AbstainSettings, abstentions, known_span
+from inference.abstain import MOVED, NOT_WATCHED, abstentions, known_span
 from inference.band import CLEAR, widened
 from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
 from inference.confidence import scaled
 from inference.crop import BEAT_BEFORE, BEAT_SAMPLES, CROP, HALO, HOP, KNOTS
 from inference.leads import twelve_leads_uv
-from inference.motion import MOVING
+from inference.motion import MOVING, UNWATCHED
 from inference.noise import field
 from inference.personal.calibration import BEFORE, Calibration, read_calibration
 from inference.personal.own_leads import OwnLeads
@@ -65,9 +65,6 @@ class Engine:
         self._times = networks.process.grid(settings.calls)
         self._sampler = SAMPLERS[settings.sampler]
         self._draws = settings.calls if settings.sampler in FRESH else 1
-        self._abstain = AbstainSettings(
-            settings.min_quality, settings.min_confidence, settings.max_movement, settings.min_confidence_moving
-        )
         self._own = {patient: OwnLeads(one) for patient, one in (calibrations or {}).items()}
         self._codes = {patient: self._code(one) for patient, one in self._own.items() if one.known.any()}
 
@@ -192,7 +189,7 @@ class Engine:
         segment, beats = window.segment, window.beats
         start_ns = segment.start_ns + segment.owned_start * GRID_STEP_NS
         failed = leads_uv[:, 0] == ABSTAINED_UV
-        silent = abstentions(segment, window.pulse, window.valid, beats, failed, self._abstain)
+        silent = abstentions(segment, window.pulse, window.valid, beats, failed, self.settings)
         for gap in silent:
             where = slice((gap.start_ns - start_ns) // GRID_STEP_NS, (gap.stop_ns - start_ns) // GRID_STEP_NS)
             leads_uv[where], band_uv[where] = ABSTAINED_UV, ABSTAINED_UV
@@ -200,7 +197,8 @@ class Engine:
         owned = (beats.index >= segment.owned_start) & (beats.index < segment.owned_stop)
         owned[owned] = leads_uv[places[owned], 0] != ABSTAINED_UV
         confidence = beats.confidence[owned]
-        moved = (MOVING,) if any(gap.reason == MOVED for gap in silent) else ()
+        said = {gap.reason for gap in silent}
+        moved = tuple(mark for why, mark in ((MOVED, MOVING), (NOT_WATCHED, UNWATCHED)) if why in said)
         return EcgSegment(
             patient=segment.patient,
             device=segment.device,

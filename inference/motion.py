@@ -3,7 +3,8 @@
 Light follows a moving arm, as blood and skin are pushed about under the sensor: near enough a short linear filter of
 the acceleration. What such a filter, fitted to the window, explains of the light may be the arm's; what it leaves is
 not. Only the part of the light that keeps time with the announced beats is asked after: a pulse at a rate of its own is
-believed however much the arm swings, and one at the arm's rate is not, since nothing here tells the two apart."""
+believed however much the arm swings, and one at the arm's rate is not, since nothing here tells the two apart. Of a
+device that has an accelerometer of which nothing came, nobody knows whether its wearer moves."""
 
 from __future__ import annotations
 
@@ -12,14 +13,15 @@ import numpy as np
 from inference.beat_head import Beats
 from stream.messages import GRID_FS_HZ, MOTION_FS_HZ, UNKNOWN_MG, PpgSegment
 
-__all__ = ["MOVING", "movement_mg", "moves", "share_of_movement"]
+__all__ = ["MOVING", "UNWATCHED", "is_watched", "movement_mg", "moves", "share_of_movement"]
 
-MOVING = "moving"
+MOVING, UNWATCHED = "moving", "no acceleration"
 _STEP = GRID_FS_HZ // MOTION_FS_HZ
 _STILL_MG = 30.0  # a sensor on an arm at rest shows 4 to 10, the heart's own push among it; who walks, 100 and more
 _NOISE_MG = 10.0  # no filter may make a pulse of what a sensor at rest shows
 _LAGS = (-8, -4, 0, 4, 8)  # a quarter of a second either way, in eighths: enough up to 4 Hz
-_LEAST_S = 6  # of light and acceleration at once, of 10; with less nothing is said
+_WATCHED = 0.6  # of the light has to have acceleration beside it
+_LEAST_S = 5  # of both at once, and lagged, for a filter to be fitted
 _LEAST_BEATS = 3
 _OVERTONES = 2
 
@@ -33,6 +35,13 @@ def movement_mg(segment: PpgSegment) -> float:
 def moves(segment: PpgSegment) -> bool:
     """Whether an accelerometer says that the wearer is not still."""
     return movement_mg(segment) >= _STILL_MG
+
+
+def is_watched(segment: PpgSegment) -> bool:
+    """Whether enough is known of the wearer's movement; yes for a device without an accelerometer, which has only the
+    light."""
+    known, light = _known(segment), segment.valid[::_STEP] > 0
+    return not len(known) or bool((known & light).sum() >= _WATCHED * light.sum())
 
 
 def share_of_movement(segment: PpgSegment, beats: Beats) -> float:

@@ -38,7 +38,13 @@ class Acceleration:
 class Beside:
     """What waits, oldest first."""
 
+    _fs_hz: float | None = None
     _waiting: deque[Acceleration] = field(default_factory=deque)
+
+    def expect(self, fs_hz: float | None) -> None:
+        """From now on chunks tell of an accelerometer, whether or not anything comes of it; None: there is none. At a
+        rate that windows do not take it is as good as none."""
+        self._fs_hz = fs_hz if fs_hz is not None and _MIN_FS_HZ <= fs_hz <= _MAX_FS_HZ else None
 
     def push(self, t0_ns: int, fs_hz: float, unit: str, values: np.ndarray) -> None:
         """Samples (k, 3) that came. At a rate that windows do not take, or in an unknown unit, they are left out."""
@@ -48,12 +54,12 @@ class Beside:
         self._forget(t0_ns)  # of a light that has stopped nothing fetches it
 
     def on(self, chunk: PpgChunk) -> PpgChunk:
-        """The chunk with what waits for it."""
+        """The chunk with what waits for it; with the rate alone where samples are awaited and none are here."""
         if not len(chunk.samples):
             return chunk
         run = self._until(chunk.t0_ns + round((len(chunk.samples) - 1) * 1e9 / chunk.fs_hz))
         if run is None:
-            return chunk
+            return replace(chunk, motion_fs_hz=self._fs_hz)
         return replace(chunk, motion_t0_ns=run.t0_ns, motion_fs_hz=run.fs_hz, motion_mg=run.values)
 
     def _until(self, stop_ns: int) -> Acceleration | None:

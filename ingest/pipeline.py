@@ -81,6 +81,7 @@ class Pipeline:
     def begin(self, started: Started) -> None:
         """A new connection streams. started: what the device agreed to."""
         self._decoder, self.stopped = self.driver.decoder(), None
+        self._beside.expect(started.fs_hz.get(MOTION))  # None where it was refused
         for name, form in self.driver.streams.items():
             stream = self._streams.setdefault(name, _Stream())
             stream.aligner = Aligner(form, started.fs_hz.get(name) or form.fs_hz)

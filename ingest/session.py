@@ -65,6 +65,7 @@ def ppg_chunks(recording: Recording, patient: str, device: str, shift_ns: int = 
 
     cuts = _cuts(recording.times_ns, recording.fs_hz)
     beside, runs = Beside(), deque(_motion_runs(recording))
+    beside.expect(recording.motion.fs_hz if recording.motion else None)
     for seq, (a, b) in enumerate(cuts):
         while runs and runs[0].t0_ns <= recording.times_ns[b - 1]:
             one = runs.popleft()

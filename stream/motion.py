@@ -34,7 +34,10 @@ class MotionTrack:
 
     def take(self, chunk: PpgChunk) -> None:
         """The chunk's acceleration: what is newer than all before it and no later than the chunk's own PPG."""
-        if chunk.motion_t0_ns is None or chunk.motion_fs_hz is None or not len(chunk.motion_mg):
+        if chunk.motion_fs_hz is None:
+            return
+        self._fs_hz = chunk.motion_fs_hz
+        if chunk.motion_t0_ns is None or not len(chunk.motion_mg):
             return
         times = chunk.motion_t0_ns + np.rint(np.arange(len(chunk.motion_mg)) * (1e9 / chunk.motion_fs_hz))
         times = times.astype(np.int64)
@@ -43,14 +46,13 @@ class MotionTrack:
         kept = (times > after_ns) & (times <= until_ns)
         self._times_ns = np.concatenate([self._times_ns, times[kept]])
         self._values = np.concatenate([self._values, chunk.motion_mg[kept]])
-        self._fs_hz = chunk.motion_fs_hz
 
     def window(self, start: int, n: int) -> np.ndarray:
         """(n / 4, 3) int16: the acceleration in the pulse band at every fourth of n grid samples from `start` on,
-        UNKNOWN_MG where it was not measured or not here yet; no rows when nothing is known."""
-        if not len(self._times_ns):
-            return np.zeros((0, 3), np.int16)
-        out = np.full((n // _STEP, 3), UNKNOWN_MG, np.int16)
+        UNKNOWN_MG where it was not measured or not here yet; no rows without an accelerometer."""
+        out = np.full((n // _STEP if self._fs_hz else 0, 3), UNKNOWN_MG, np.int16)
+        if not len(out) or not len(self._times_ns):
+            return out
         start //= _STEP
         begin = max(start - HISTORY_S * MOTION_FS_HZ, -(-int(self._times_ns[0]) // _STEP_NS))
         stop = min(start + len(out), int(self._times_ns[-1]) // _STEP_NS + 1)

@@ -198,10 +198,9 @@ def check(chunk: PpgChunk) -> None:
         refuse("scale, offset or polarity is not usable")
     if chunk.pulse_delay_s is not None and not 0 <= chunk.pulse_delay_s <= MAX_DELAY_S:
         refuse(f"pulse delay {chunk.pulse_delay_s} s is outside 0..{MAX_DELAY_S} s")
-    if len(chunk.motion_mg):
-        if chunk.motion_t0_ns is None or chunk.motion_fs_hz is None or chunk.motion_t0_ns < 0:
-            refuse("acceleration without its time or rate")
-        elif not MIN_FS_HZ <= chunk.motion_fs_hz <= MAX_FS_HZ:
-            refuse(f"acceleration at {chunk.motion_fs_hz} Hz is outside {MIN_FS_HZ:g}..{MAX_FS_HZ:g} Hz")
-        elif len(chunk.motion_mg) > _MAX_SAMPLES:
-            refuse(f"{len(chunk.motion_mg)} rows of acceleration")
+    if len(chunk.motion_mg) and (chunk.motion_t0_ns is None or chunk.motion_fs_hz is None or chunk.motion_t0_ns < 0):
+        refuse("acceleration without its time or rate")
+    if chunk.motion_fs_hz is not None and not MIN_FS_HZ <= chunk.motion_fs_hz <= MAX_FS_HZ:
+        refuse(f"acceleration at {chunk.motion_fs_hz} Hz is outside {MIN_FS_HZ:g}..{MAX_FS_HZ:g} Hz")
+    if len(chunk.motion_mg) > _MAX_SAMPLES:
+        refuse(f"{len(chunk.motion_mg)} rows of acceleration")

@@ -123,6 +123,7 @@ def _confidence(settings: EngineSettings, cases: "Sequence[Case]") -> None:
     from inference.evaluation.believing import choose_confidence
 
     plain = replace(settings, confidence_slope=1.0, confidence_shift=0.0, min_confidence=0.0)
+    plain = replace(plain, min_likeness=-1.0, min_likeness_poor=-1.0)
     found = choose_confidence(cases, BeatsOnly.load(plain))
     before, after = found.error
     typer.echo(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.abstain import AbstainSettings
 from inference.datasets.treadmill import FS_HZ as MOTION_FS_HZ
 from inference.datasets.treadmill import Treadmill
 from inference.evaluation.streamed import Infers, blank_chunk, windows_from
@@ -185,9 +184,9 @@ def _stretch(rng: np.random.Generator, recordings: Sequence[Treadmill]) -> np.nd
 
 
 def try_pulseless(
-    engine: Infers, gate: AbstainSettings, kind: str, make: Make, trials: int, seed: int = 0, fs_hz: float = FS_HZ
+    engine: Infers, min_quality: float, kind: str, make: Make, trials: int, seed: int = 0, fs_hz: float = FS_HZ
 ) -> Pulseless:
-    """Send each trial through the live windows. Windows that the quality gate of `gate` abstains as a whole are not
+    """Send each trial through the live windows. Windows below min_quality, which are abstained as a whole, are not
     sent to the network, whose answer would not be used."""
     rng = np.random.default_rng([seed, trials, *kind.encode()])
     waiting: list[PpgSegment] = []
@@ -196,7 +195,7 @@ def try_pulseless(
     for trial in range(trials):
         light, *axes = np.atleast_2d(make(rng))
         segments = windows_from(blank_chunk(f"{kind} {trial}", fs_hz, 1.0), light, np.stack(axes) if axes else None)
-        kept = [one for one in segments if one.quality >= gate.min_quality]
+        kept = [one for one in segments if one.quality >= min_quality]
         windows, judged = windows + len(segments), judged + len(kept)
         waiting += kept
         if len(waiting) >= _TOGETHER or trial == trials - 1:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from inference.abstain import AbstainSettings
 from inference.datasets.polar_numerics import PolarNumerics
 from inference.datasets.treadmill import FS_HZ, Treadmill, read_treadmill
 from inference.engine import Engine
@@ -186,13 +185,12 @@ def _turned(answer: Answer) -> Answer:
 
 def judge_pulseless(engine: Engine, trials: int, treadmill: Path | None) -> list[Pulseless]:
     """Every kind of light without a pulse; real motion too, where the treadmill set is at hand."""
-    gate = AbstainSettings(engine.settings.min_quality, engine.settings.min_confidence)
     makes = {name: (make, MADE_FS_HZ) for name, make in KINDS.items()}
     if treadmill is not None:
         recordings = read_treadmill(treadmill)
         makes["recorded motion"] = (from_motion(recordings), FS_HZ)
         makes["recorded motion, accelerometer"] = (from_worn_motion(recordings), FS_HZ)
     return [
-        try_pulseless(engine, gate, name, make, trials, fs_hz=fs_hz)
+        try_pulseless(engine, engine.settings.min_quality, name, make, trials, fs_hz=fs_hz)
         for name, (make, fs_hz) in tqdm(makes.items(), desc="no pulse")
     ]

@@ -86,7 +86,8 @@ class PpgChunk:
     `device_clock_offset_ns` is UTC minus device time, `clock_drift_ppm` how much longer a device second is than ours
     (version 1 had none), `clock_residual_ns` how much later than the earliest possible the samples came.
     `motion_mg` is (k, 3), acceleration beside the PPG, evenly apart, the first at `motion_t0_ns`: what came in since
-    the chunk before, none of it later than this chunk's last sample (versions 1 and 2 had none).
+    the chunk before, none of it later than this chunk's last sample (versions 1 and 2 had none). `motion_fs_hz` without
+    rows: the device has an accelerometer, of which nothing came.
     """
 
     device: str
@@ -126,7 +127,7 @@ class PpgSegment:
     ECG time = PPG time: the model looks `delay_samples` ahead for the pulse of a beat.
     `last` says that the session (or this contiguous stretch of it) ends with this window.
     `motion_mg` is (window_s * MOTION_FS_HZ, 3), acceleration in the pulse band at every fourth sample, UNKNOWN_MG where
-    there is none; empty without an accelerometer (version 1 had none).
+    nothing came of it; empty without an accelerometer (version 1 had none).
     """
 
     patient: str

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.abstain import MOVED, AbstainSettings, abstentions
+from inference.abstain import MOVED, NOT_WATCHED, abstentions
 from inference.beat_head import Beats
 from inference.evaluation.streamed import blank_chunk, windows_from
 from inference.evaluation.swings import arm, light_of
-from inference.motion import movement_mg, share_of_movement
+from inference.motion import is_watched, movement_mg, share_of_movement
+from inference.settings import EngineSettings
 from stream.messages import UNKNOWN_MG
 
 FS, SECONDS = 64.0, 16
@@ -115,11 +116,11 @@ def test_who_moves_has_to_be_surer():
         for confidence, said in ((least + 0.02, []), (least - 0.02, ["beats unsure"])):
             found = beats_at(0.9)
             beats = replace(found, confidence=np.full(len(found.index), confidence, np.float32))
-            silent = abstentions(one, one.ppg, one.valid, beats, failed, AbstainSettings(0.5, 0.65))
+            silent = abstentions(one, one.ppg, one.valid, beats, failed, EngineSettings(min_confidence=0.65))
             assert [each.reason for each in silent] == said
         # never less sure than who is still
         sure = replace(found, confidence=np.full(len(found.index), 0.85, np.float32))
-        silent = abstentions(one, one.ppg, one.valid, sure, failed, AbstainSettings(0.5, 0.9))
+        silent = abstentions(one, one.ppg, one.valid, sure, failed, EngineSettings(min_confidence=0.9))
         assert [each.reason for each in silent] == ["beats unsure"]
 
 
@@ -130,9 +131,28 @@ def test_the_limit_decides_and_only_what_was_answered_is_asked():
     def reasons(limit, confidence=1.0):
         beats = replace(beats_at(1.35), confidence=np.full(len(beats_at(1.35).index), confidence, np.float32))
         failed = np.zeros(one.owned_stop - one.owned_start, bool)
-        silent = abstentions(one, one.ppg, one.valid, beats, failed, AbstainSettings(0.5, 0.65, limit))
+        limits = EngineSettings(min_confidence=0.65, max_movement=limit)
+        silent = abstentions(one, one.ppg, one.valid, beats, failed, limits)
         return [each.reason for each in silent]
 
     assert reasons(0.5) == [MOVED]
     assert reasons(1.0) == []
     assert reasons(0.5, confidence=0.1) == ["beats unsure"]
+
+
+def test_acceleration_has_to_be_beside_most_of_the_light():
+    one = window(wave(0.9), swing(1.35) * 0.01)
+    some = one.motion_mg.copy()
+    some[: len(some) * 5 // 10] = UNKNOWN_MG
+    none = np.full_like(some, UNKNOWN_MG)
+    assert is_watched(one)
+    assert is_watched(window(wave(0.9)))  # no accelerometer
+    assert not is_watched(replace(one, motion_mg=some))
+    assert not is_watched(replace(one, motion_mg=none))
+    late = np.arange(len(one.valid)) >= 0.5 * len(one.valid)  # of half a window's light all has it
+    assert is_watched(replace(one, motion_mg=some, valid=(one.valid * late).astype(np.uint8)))
+    failed, beats = np.zeros(one.owned_stop - one.owned_start, bool), beats_at(0.9)
+    for motion, said in ((one.motion_mg, []), (some, [NOT_WATCHED])):
+        seen = replace(one, motion_mg=motion, quality=1.0)
+        silent = abstentions(seen, seen.ppg, seen.valid, beats, failed, EngineSettings(min_confidence=0.65))
+        assert [each.reason for each in silent] == said

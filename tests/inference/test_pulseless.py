@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.abstain import AbstainSettings
 from inference.datasets.treadmill import Treadmill
 from inference.evaluation.intervals import bootstrap, wilson
 from inference.evaluation.plain import known
@@ -40,7 +39,7 @@ def test_every_kind_is_seeded_finite_and_has_no_heart(kind):
 
 def test_the_gate_keeps_flat_light_from_the_network():
     engine = Inventive()
-    seen = try_pulseless(engine, AbstainSettings(0.5, 0.65), "flat", KINDS["flat"], 5)
+    seen = try_pulseless(engine, 0.5, "flat", KINDS["flat"], 5)
     assert (seen.trials, seen.with_beats, seen.beats, seen.judged) == (5, 0, 0, 0)
     assert seen.windows >= 5
     assert engine.asked == []
@@ -48,7 +47,7 @@ def test_the_gate_keeps_flat_light_from_the_network():
 
 def test_beats_are_counted_by_trial():
     engine = Inventive()
-    seen = try_pulseless(engine, AbstainSettings(0.0, 0.0), "steady motion", KINDS["steady motion"], 5)
+    seen = try_pulseless(engine, 0.0, "steady motion", KINDS["steady motion"], 5)
     assert seen.judged == seen.windows == len(engine.asked)
     assert seen.with_beats == 3
     assert seen.beats == sum(is_even(name) for name in engine.asked)
@@ -80,7 +79,7 @@ def test_the_accelerometer_of_a_trial_reaches_its_windows():
             return super().infer(segments)
 
     kind = "steady motion, accelerometer"
-    assert try_pulseless(Listening(), AbstainSettings(0.0, 0.0), kind, KINDS[kind], 3).windows >= 3
+    assert try_pulseless(Listening(), 0.0, kind, KINDS[kind], 3).windows >= 3
 
 
 def test_shares_have_wilsons_interval():

@@ -111,3 +111,14 @@ def test_a_recordings_acceleration_is_in_its_chunks():
     for one, other in zip(ppg_chunks(plain, "p", "d"), ppg_chunks(made, "p", "d"), strict=True):
         assert one.t0_ns == other.t0_ns
         np.testing.assert_array_equal(one.samples, other.samples)
+
+
+def test_a_chunk_tells_of_an_accelerometer_from_which_nothing_came():
+    beside = Beside()
+    assert beside.on(chunk(START, 50)).motion_fs_hz is None
+    for rate_hz, told in ((52.0, 52.0), (10.0, None), (2000.0, None), (None, None), (25.0, 25.0)):
+        beside.expect(rate_hz)
+        one = beside.on(chunk(START, 50))
+        check(one)
+        assert (one.motion_fs_hz, one.motion_t0_ns, len(one.motion_mg)) == (told, None, 0)
+    assert beside.on(chunk(START, 0)).motion_fs_hz is None  # an end marker tells nothing

@@ -85,6 +85,21 @@ def test_a_hole_is_unknown_and_a_lost_chunk_costs_no_more_than_its_time():
     assert unknown[70:120].all()
 
 
+@pytest.mark.parametrize("until_s", [0, 4])
+def test_an_accelerometer_of_which_nothing_comes_has_rows_of_which_nothing_is_known(until_s):
+    none = chunks(1)[0].motion_mg[:0]
+    sent = [
+        one if one.t0_ns < until_s * SECOND else dataclasses.replace(one, motion_t0_ns=None, motion_mg=none)
+        for one in chunks(40)
+    ]
+    assert sent[-2].motion_fs_hz == MOTION_HZ
+    late = [one for one in windows(sent) if one.start_ns >= until_s * SECOND]
+    assert len(late) > 10
+    for one in late:
+        assert one.motion_mg.shape == (10 * MOTION_FS_HZ, 3)
+        assert (one.motion_mg == UNKNOWN_MG).all()
+
+
 def test_a_new_stretch_knows_nothing_of_what_was_before_it():
     first, second = chunks(12), chunks(12, start_ns=20 * SECOND)
     second[0] = dataclasses.replace(second[0], motion_t0_ns=19 * SECOND, motion_mg=swing_mg(0.9))
@@ -127,6 +142,7 @@ def test_order_repeats_and_the_wire_change_nothing(size, behind_s, start_ns, swa
         ({"motion_t0_ns": None}, "without its time"),
         ({"motion_fs_hz": None}, "without its time"),
         ({"motion_fs_hz": 2.0}, "acceleration at 2"),
+        ({"motion_fs_hz": 2.0, "motion_t0_ns": None, "motion_mg": np.zeros((0, 3), np.int16)}, "acceleration at 2"),
         ({"motion_fs_hz": float("nan")}, "acceleration at nan"),
         ({"motion_mg": np.zeros((100_001, 3), np.int16)}, "100001 rows"),
     ],

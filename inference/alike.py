@@ -1,0 +1,31 @@
+"""Whether the light does the same at each beat that was announced. Pure.
+
+A heart pushes much the same blood each time; waves of noise that look like pulses by chance look each like another one.
+The window's quality asks the same of the pulses that a detector found, this of the beats that the network announced."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inference.beat_head import Beats
+from stream.messages import GRID_FS_HZ, PpgSegment
+
+__all__ = ["likeness"]
+
+_BEFORE, _AFTER = round(0.31 * GRID_FS_HZ), round(0.55 * GRID_FS_HZ)  # of the pulse's own time: upstroke and crest
+_LEAST_BEATS = 3
+
+
+def likeness(segment: PpgSegment, beats: Beats) -> float:
+    """Median over the window's beats of the mean correlation of their pulse with the others', -1..1. NaN with fewer
+    than three beats whose pulse lies in the window: of two nothing tells which one is odd."""
+    pulses = beats.index + segment.delay_samples
+    pulses = pulses[(pulses >= _BEFORE) & (pulses < len(segment.ppg) - _AFTER)]
+    if len(pulses) < _LEAST_BEATS:
+        return float("nan")
+    at = pulses[:, None] + np.arange(-_BEFORE, _AFTER)
+    cut = np.interp(at, np.arange(len(segment.ppg)), segment.ppg)
+    cut -= cut.mean(1, keepdims=True)
+    cut /= np.maximum(1e-9, np.linalg.norm(cut, axis=1, keepdims=True))
+    alike = cut @ cut.T
+    return float(np.median((alike.sum(1) - 1) / (len(alike) - 1)))
