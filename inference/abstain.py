@@ -63,11 +63,13 @@ def _whole(segment: PpgSegment, beats: Beats, settings: EngineSettings) -> str |
         return NOT_WATCHED
     near = _AROUND_S * GRID_FS_HZ
     close = (beats.index >= segment.owned_start - near) & (beats.index < segment.owned_stop + near)
-    sure = settings.min_confidence
-    alike = settings.min_likeness_poor if segment.quality < _POOR_QUALITY else settings.min_likeness
+    sure, poor = settings.min_confidence, segment.quality < _POOR_QUALITY
+    alike = settings.min_likeness_poor if poor else settings.min_likeness
     if moves(segment):
         sure, alike = max(sure, settings.min_confidence_moving), max(alike, settings.min_likeness_moving)
-    if (close.any() and beats.confidence[close].mean() < sure) or likeness(segment, beats) < alike:
+    if close.any() and beats.confidence[close].mean() < sure:
+        return _UNSURE
+    if len(beats.index) and likeness(segment, beats, few=-1.0 if poor else 1.0) < alike:
         return _UNSURE
     return MOVED if share_of_movement(segment, beats) > settings.max_movement else None
 

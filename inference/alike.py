@@ -16,13 +16,13 @@ _BEFORE, _AFTER = round(0.31 * GRID_FS_HZ), round(0.55 * GRID_FS_HZ)  # of the p
 _LEAST_BEATS = 3
 
 
-def likeness(segment: PpgSegment, beats: Beats) -> float:
-    """Median over the window's beats of the mean correlation of their pulse with the others', -1..1. NaN with fewer
-    than three beats whose pulse lies in the window: of two nothing tells which one is odd."""
+def likeness(segment: PpgSegment, beats: Beats, few: float) -> float:
+    """Median over the window's beats of the mean correlation of their pulse with the others', -1..1. few: what is said
+    of fewer than three beats whose pulse lies in the window, of which nothing tells whether one is odd."""
     pulses = beats.index + segment.delay_samples
     pulses = pulses[(pulses >= _BEFORE) & (pulses < len(segment.ppg) - _AFTER)]
     if len(pulses) < _LEAST_BEATS:
-        return float("nan")
+        return few
     at = pulses[:, None] + np.arange(-_BEFORE, _AFTER)
     cut = np.interp(at, np.arange(len(segment.ppg)), segment.ppg)
     cut -= cut.mean(1, keepdims=True)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference import alike
 from inference.abstain import abstentions
-from inference.alike import likeness
 from inference.beat_head import Beats
 from inference.evaluation.streamed import blank_chunk, windows_from
 from inference.settings import EngineSettings
@@ -42,6 +42,10 @@ def waves(seed=0, seconds=14):
     return np.fft.irfft(spectrum, n)
 
 
+def likeness(segment, beats, few=np.nan):
+    return alike.likeness(segment, beats, few)
+
+
 def silence(segment, beats, **limits):
     failed = np.zeros(segment.owned_stop - segment.owned_start, bool)
     found = abstentions(segment, segment.ppg, segment.valid, beats, failed, EngineSettings(**limits))
@@ -71,11 +75,16 @@ def test_one_odd_pulse_does_not_count():
     assert likeness(window(light), announced()) > 0.6
 
 
-def test_of_two_beats_nothing_is_said():
+def test_of_two_beats_nothing_is_said_and_in_poor_light_they_are_not_believed():
     few = Beats(np.array([300.0, 700.0]), np.ones(2, np.float32))
-    assert np.isnan(likeness(window(pulses()), few))
-    assert np.isnan(likeness(window(pulses()), Beats(np.zeros(0), np.zeros(0, np.float32))))
-    assert silence(replace(window(waves()), quality=0.9), few) == silence(window(pulses()), few)
+    cut_off = Beats(np.array([2.0, 300.0, 700.0]), np.ones(3, np.float32))  # of the first, half the pulse is seen
+    for beats in (few, cut_off):
+        assert np.isnan(likeness(window(pulses()), beats))
+        assert likeness(window(pulses()), beats, few=-1.0) == -1.0
+    for quality, said in ((0.66, "no beats found"), (0.64, "beats unsure")):
+        assert set(silence(replace(window(pulses()), quality=quality), few)) == {said}
+    none = Beats(np.zeros(0), np.zeros(0, np.float32))
+    assert silence(replace(window(pulses()), quality=0.64), none) == silence(window(pulses()), none)
 
 
 @given(st.floats(0.1, 100), st.floats(-10, 10))

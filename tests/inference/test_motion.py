@@ -151,6 +151,8 @@ def test_acceleration_has_to_be_beside_most_of_the_light():
     assert not is_watched(replace(one, motion_mg=none))
     late = np.arange(len(one.valid)) >= 0.5 * len(one.valid)  # of half a window's light all has it
     assert is_watched(replace(one, motion_mg=some, valid=(one.valid * late).astype(np.uint8)))
+    early = (np.arange(len(one.valid)) < 0.5 * len(one.valid)).astype(np.uint8)
+    assert not is_watched(replace(one, motion_mg=some, valid=early))  # what is known lies beside no light
     failed, beats = np.zeros(one.owned_stop - one.owned_start, bool), beats_at(0.9)
     for motion, said in ((one.motion_mg, []), (some, [NOT_WATCHED])):
         seen = replace(one, motion_mg=motion, quality=1.0)

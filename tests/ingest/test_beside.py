@@ -103,6 +103,9 @@ def test_a_recordings_acceleration_is_in_its_chunks():
     sent = list(ppg_chunks(made, "p", "d", 4_000_000_000))
     values = np.concatenate([one.motion_mg for one in sent])[:, 0]
     assert values.tolist() == [*range(250), *range(350, 600)]
+    assert {one.motion_fs_hz for one in sent} == {50.0, None}
+    assert [one.motion_fs_hz for one in sent].index(None) == len(sent) - 1  # the end marker alone
+    assert not all(len(one.motion_mg) for one in sent[:-1])
     for one in sent:
         check(one)
         if len(one.motion_mg):
