@@ -24,7 +24,7 @@ _WARM_S, _SEEN_S = 1.0, 1.2
 # white noise has 0.37 of its power below _PULSE_HZ, 99 % of the calibration part's windows more than 0.69; of those
 # that were estimated this abstains none of BIDMC's and 0.04 % of CinC 2015's
 _PULSE_HZ, _MIN_PULSE_POWER = 4.0, 0.6
-_POOR_QUALITY = 0.65  # from which on the pulses are that much alike as it is
+_POOR_QUALITY = 0.65  # below it the light has to be more alike at the beats
 _BEFORE_R_S, _AFTER_R_S = 0.4, 0.9  # what of a beat's waves lies round its R peak
 
 

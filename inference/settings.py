@@ -46,7 +46,7 @@ class EngineSettings:
     min_quality: float = 0.5
     min_confidence: float = 0.6
     # chosen on 18,000 trials of 1/f noise and wandering baselines, none of which is left with beats (of 18,000 others
-    # one is), for 1.2 % of BIDMC's and 2.1 % of CinC 2015's calibration part
+    # one is), for 1.3 % of BIDMC's and 2.1 % of CinC 2015's calibration part
     min_likeness: float = 0.1
     min_likeness_poor: float = 0.36
     # beside a made arm, four in ten of the rates that these leave unsaid, or more, are wrong

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _SPLIT = ("test", "train", "calibration")
-_LIKENESS_OFF = {"min_likeness": -1.0, "min_likeness_poor": -1.0}  # these were chosen last, beside the others
+_LIKENESS_OFF = {"min_likeness": -1.0, "min_likeness_poor": -1.0}  # these come last: the others are chosen without
 _PARTS = {  # the first is what is meant without --part
     "ecg": _SPLIT,
     "wrist": _SPLIT,

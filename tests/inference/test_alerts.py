@@ -104,6 +104,7 @@ def test_a_poor_signal_is_reported_after_ten_seconds():
     ("why", "reasons", "evidence"),
     [
         ("moving: the pulse cannot be told from the movement", ("moving",), "moving"),
+        ("no acceleration came: the pulse cannot be told from movement", ("no acceleration",), "no acceleration"),
         ("beats unsure", (), "confidence 0.90"),
         ("poor signal: noise", (), "confidence 0.90"),
     ],
