@@ -44,11 +44,11 @@ class Beside:
     def expect(self, fs_hz: float | None) -> None:
         """From now on chunks tell of an accelerometer, whether or not anything comes of it; None: there is none. At a
         rate that windows do not take it is as good as none."""
-        self._fs_hz = fs_hz if fs_hz is not None and _MIN_FS_HZ <= fs_hz <= _MAX_FS_HZ else None
+        self._fs_hz = fs_hz if fs_hz is not None and _taken(fs_hz) else None
 
     def push(self, t0_ns: int, fs_hz: float, unit: str, values: np.ndarray) -> None:
         """Samples (k, 3) that came. At a rate that windows do not take, or in an unknown unit, they are left out."""
-        if unit in _MG and _MIN_FS_HZ <= fs_hz <= _MAX_FS_HZ and values.ndim == 2 and values.shape[1] == 3:
+        if unit in _MG and _taken(fs_hz) and values.ndim == 2 and values.shape[1] == 3:
             mg = np.clip(np.rint(_MG[unit] * values), -_LARGEST_MG, _LARGEST_MG).astype(np.int16)
             self._waiting.append(Acceleration(t0_ns, fs_hz, mg))
         self._forget(t0_ns)  # of a light that has stopped nothing fetches it
@@ -85,3 +85,8 @@ class Beside:
         waiting = self._waiting
         while waiting and waiting[0].time_ns(len(waiting[0].values)) < now_ns - _PATIENCE_NS:
             waiting.popleft()
+
+
+def _taken(fs_hz: float) -> bool:
+    """Whether windows take acceleration at this rate."""
+    return _MIN_FS_HZ <= fs_hz <= _MAX_FS_HZ

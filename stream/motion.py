@@ -51,7 +51,7 @@ class MotionTrack:
         """(n / 4, 3) int16: the acceleration in the pulse band at every fourth of n grid samples from `start` on,
         UNKNOWN_MG where it was not measured or not here yet; no rows without an accelerometer."""
         out = np.full((n // _STEP if self._fs_hz else 0, 3), UNKNOWN_MG, np.int16)
-        if not len(out) or not len(self._times_ns):
+        if not len(self._times_ns):
             return out
         start //= _STEP
         begin = max(start - HISTORY_S * MOTION_FS_HZ, -(-int(self._times_ns[0]) // _STEP_NS))
