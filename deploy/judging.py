@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from inference.beats_only import BeatsOnly
 from inference.datasets.polar_numerics import LIGHT, read_numerics
 from inference.engine import Engine
 from inference.errors import DataMissing
-from inference.evaluation.beats_only import BeatsOnly
 from inference.evaluation.cases import load_cases
 from inference.evaluation.diagnosis_report import write_diagnosis
 from inference.evaluation.diagnosis_run import judge_diagnosis

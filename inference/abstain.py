@@ -9,11 +9,13 @@ from inference.beat_head import Beats
 from inference.motion import is_watched, moves, share_of_movement
 from inference.rest import is_pause
 from inference.settings import EngineSettings
+from inference.swing import limb_probability
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, Abstention, PpgSegment
 
-__all__ = ["MOVED", "NOT_WATCHED", "abstentions", "known_span"]
+__all__ = ["LIMB_LIKE", "MOVED", "NOT_WATCHED", "abstentions", "known_span"]
 
 MOVED = "moving: the pulse cannot be told from the movement"
+LIMB_LIKE = "movement: a limb rather than a heart shaped this light"
 NOT_WATCHED = "no acceleration came: the pulse cannot be told from movement"
 
 _UNSURE = "beats unsure"
@@ -71,7 +73,9 @@ def _whole(segment: PpgSegment, beats: Beats, settings: EngineSettings) -> str |
         return _UNSURE
     if len(beats.index) and likeness(segment, beats, few=-1.0 if poor else 1.0) < alike:
         return _UNSURE
-    return MOVED if share_of_movement(segment, beats) > settings.max_movement else None
+    if len(segment.motion_mg):
+        return MOVED if share_of_movement(segment, beats) > settings.max_movement else None
+    return LIMB_LIKE if settings.max_swing < 1 and limb_probability(segment, beats) > settings.max_swing else None
 
 
 def known_span(segment: PpgSegment) -> tuple[float, float]:

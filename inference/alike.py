@@ -10,22 +10,28 @@ import numpy as np
 from inference.beat_head import Beats
 from stream.messages import GRID_FS_HZ, PpgSegment
 
-__all__ = ["likeness"]
+__all__ = ["AFTER", "BEFORE", "likeness", "pulses_at"]
 
-_BEFORE, _AFTER = round(0.31 * GRID_FS_HZ), round(0.55 * GRID_FS_HZ)  # of the pulse's own time: upstroke and crest
+BEFORE, AFTER = round(0.31 * GRID_FS_HZ), round(0.55 * GRID_FS_HZ)  # of the pulse's own time: upstroke and crest
 _LEAST_BEATS = 3
+
+
+def pulses_at(segment: PpgSegment, beats: Beats) -> tuple[np.ndarray, np.ndarray]:
+    """(k, BEFORE + AFTER) the light at each beat whose pulse lies in the window, less its mean, and (b,) which beats
+    these are."""
+    places = beats.index + segment.delay_samples
+    inside = (places >= BEFORE) & (places < len(segment.ppg) - AFTER)
+    at = places[inside, None] + np.arange(-BEFORE, AFTER)
+    cut = np.interp(at, np.arange(len(segment.ppg)), segment.ppg)
+    return cut - cut.mean(1, keepdims=True), inside
 
 
 def likeness(segment: PpgSegment, beats: Beats, few: float) -> float:
     """Median over the window's beats of the mean correlation of their pulse with the others', -1..1. few: what is said
     of fewer than three beats whose pulse lies in the window, of which nothing tells whether one is odd."""
-    pulses = beats.index + segment.delay_samples
-    pulses = pulses[(pulses >= _BEFORE) & (pulses < len(segment.ppg) - _AFTER)]
-    if len(pulses) < _LEAST_BEATS:
+    cut, _ = pulses_at(segment, beats)
+    if len(cut) < _LEAST_BEATS:
         return few
-    at = pulses[:, None] + np.arange(-_BEFORE, _AFTER)
-    cut = np.interp(at, np.arange(len(segment.ppg)), segment.ppg)
-    cut -= cut.mean(1, keepdims=True)
     cut /= np.maximum(1e-9, np.linalg.norm(cut, axis=1, keepdims=True))
     alike = cut @ cut.T
     return float(np.median((alike.sum(1) - 1) / (len(alike) - 1)))

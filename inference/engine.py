@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from inference.abstain import MOVED, NOT_WATCHED, abstentions, known_span
+from inference.abstain import LIMB_LIKE, MOVED, NOT_WATCHED, abstentions, known_span
 from inference.band import CLEAR, widened
 from inference.beat_head import Beats, beat_features, decode_beats, normalise
 from inference.conditions import CHANNELS, beat_channels, person_vector
@@ -69,7 +69,7 @@ class Engine:
         self._codes = {patient: self._code(one) for patient, one in self._own.items() if one.known.any()}
 
     @classmethod
-    def load(cls, settings: EngineSettings, calibrations: Mapping[str, Path] | None = None) -> Engine:
+    def load(cls, settings: EngineSettings, calibrations: Mapping[str, Path] | None = None) -> Self:
         """Read the model and the calibration files by patient.
 
         Raises RuntimeMissing, WeightsMissing, WeightsCorrupt, WeightsUnfit or CalibrationUnusable."""
@@ -198,7 +198,8 @@ class Engine:
         owned[owned] = leads_uv[places[owned], 0] != ABSTAINED_UV
         confidence = beats.confidence[owned]
         said = {gap.reason for gap in silent}
-        moved = tuple(mark for why, mark in ((MOVED, MOVING), (NOT_WATCHED, UNWATCHED)) if why in said)
+        marks = ((MOVED, MOVING), (LIMB_LIKE, MOVING), (NOT_WATCHED, UNWATCHED))
+        moved = tuple(mark for why, mark in marks if why in said)
         return EcgSegment(
             patient=segment.patient,
             device=segment.device,

@@ -24,6 +24,9 @@ class EngineSettings:
     and min_likeness_moving are asked as well, and that it explains no more of the pulse than max_movement (1: never
     abstains).
 
+    Without an accelerometer it abstains where a limb rather than a heart shaped the light with a probability above
+    max_swing (inference/swing.py; 1: never).
+
     band_wider: the band of lead II by this share of its width on either side, own_band_wider: of a calibrated person,
     own_band_wider_poor: of one where quality is below band.CLEAR. These, the limits, temperature and typical_share were
     chosen on the calibration part (docs/model-card.md, docs/wrist.md), of the shipped weights."""
@@ -53,10 +56,11 @@ class EngineSettings:
     min_confidence_moving: float = 0.8
     min_likeness_moving: float = 0.5
     max_movement: float = 0.5
+    max_swing: float = 0.8
     # 90 % of the next person's samples, as p2es evaluate --choose band --data DIR printed them
-    band_wider: float = 0.441
+    band_wider: float = 0.440
     own_band_wider: float = 0.091
-    own_band_wider_poor: float = 0.415
+    own_band_wider_poor: float = 0.411
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _SPLIT = ("test", "train", "calibration")
-_LIKENESS_OFF = {"min_likeness": -1.0, "min_likeness_poor": -1.0}  # these come last: the others are chosen without
+# these come last: the others are chosen without
+_LAST_OFF = {"min_likeness": -1.0, "min_likeness_poor": -1.0, "max_swing": 1.0}
 _PARTS = {  # the first is what is meant without --part
     "ecg": _SPLIT,
     "wrist": _SPLIT,
@@ -95,10 +96,10 @@ def command(
 
 
 def _thresholds(settings: EngineSettings, cases: "Sequence[Case]") -> None:
-    from inference.evaluation.beats_only import BeatsOnly
+    from inference.beats_only import BeatsOnly
     from inference.evaluation.thresholds import choose_thresholds
 
-    engine = BeatsOnly.load(replace(settings, min_quality=0.0, min_confidence=0.0, **_LIKENESS_OFF))
+    engine = BeatsOnly.load(replace(settings, min_quality=0.0, min_confidence=0.0, **_LAST_OFF))
     best, tried = choose_thresholds(cases, engine)
     for one in [*tried, best]:
         by_set = ", ".join(f"{name} F1 {one.f1[name]:.3f} coverage {one.coverage[name]:.3f}" for name in one.f1)
@@ -120,10 +121,10 @@ def _band(settings: EngineSettings, cases: "Sequence[Case]") -> None:
 
 
 def _confidence(settings: EngineSettings, cases: "Sequence[Case]") -> None:
-    from inference.evaluation.beats_only import BeatsOnly
+    from inference.beats_only import BeatsOnly
     from inference.evaluation.believing import choose_confidence
 
-    plain = replace(settings, confidence_slope=1.0, confidence_shift=0.0, min_confidence=0.0, **_LIKENESS_OFF)
+    plain = replace(settings, confidence_slope=1.0, confidence_shift=0.0, min_confidence=0.0, **_LAST_OFF)
     found = choose_confidence(cases, BeatsOnly.load(plain))
     before, after = found.error
     typer.echo(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from inference.datasets.prepared import PreparedRecord, fingerprint
+from inference.datasets.windows import windows_of
 from inference.engine import Engine
 from inference.evaluation.cases import Case
 from inference.evaluation.chest import beat_at_true_peaks, from_true_peaks, limb_projection, projected
@@ -22,7 +23,7 @@ from inference.evaluation.controls import (
 )
 from inference.evaluation.estimate import Estimate, moved_to
 from inference.evaluation.run import another_person
-from inference.evaluation.streamed import stream_record, windows_of
+from inference.evaluation.streamed import stream_record
 from inference.runtimes.on_torch import TorchNetworks
 from inference.settings import EngineSettings
 from inference.training.ablation import FULL, TrainedRow

@@ -10,7 +10,19 @@ from scipy import ndimage
 from inference.datasets.reference import matched
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["Counts", "Rates", "best_lag", "core", "count", "heart_rates", "intervals", "rate", "seen_at", "shifted"]
+__all__ = [
+    "Counts",
+    "Rates",
+    "best_lag",
+    "core",
+    "count",
+    "heart_rates",
+    "intervals",
+    "mean_rate",
+    "seen_at",
+    "shifted",
+    "window_rate",
+]
 
 _EDGE_S = 0.15
 WINDOW_S = 10
@@ -120,14 +132,14 @@ def intervals(true_s: np.ndarray, found_s: np.ndarray, usable: np.ndarray) -> tu
 
 
 def heart_rates(true_s: np.ndarray, found_s: np.ndarray, windows: np.ndarray, covered: np.ndarray) -> Rates:
-    """Heart rate per usable 10-s window, as is. windows: their numbers."""
+    """Heart rate per usable 10-s window, as is. windows: their numbers. covered: (n,) grid."""
     errors, failed, abstained = [], [], 0
     size = WINDOW_S * GRID_FS_HZ
     for w in windows:
         if covered[w * size : (w + 1) * size].mean() < 0.5:
             abstained += 1
             continue
-        true, found = rate(true_s, w), rate(found_s, w)
+        true, found = window_rate(true_s, w), window_rate(found_s, w, covered)
         if true is None:
             continue
         if found is None:
@@ -137,7 +149,20 @@ def heart_rates(true_s: np.ndarray, found_s: np.ndarray, windows: np.ndarray, co
     return Rates(np.array(errors), np.array(failed), abstained)
 
 
-def rate(times_s: np.ndarray, window: int) -> float | None:
-    """Beats per minute of a numbered 10-s window; None with fewer than two beats."""
-    inside = times_s[(times_s >= window * WINDOW_S) & (times_s < (window + 1) * WINDOW_S)]
-    return float(60 / np.diff(inside).mean()) if len(inside) >= 2 else None
+def window_rate(times_s: np.ndarray, window: int, covered: np.ndarray | None = None) -> float | None:
+    """Beats per minute of a numbered 10-s window, as `mean_rate` gives it; None without an interval."""
+    return mean_rate(times_s, window * WINDOW_S, (window + 1) * WINDOW_S, covered)
+
+
+def mean_rate(
+    times_s: np.ndarray, start_s: float, stop_s: float, covered: np.ndarray | None = None, least: int = 1
+) -> float | None:
+    """Beats per minute by the intervals between the beats in [start_s, stop_s) that cross no abstained sample: how long
+    nothing was said is no interval. None with fewer than `least`. covered: (n,) grid, None for everywhere."""
+    inside = times_s[(times_s >= start_s) & (times_s < stop_s)]
+    spans = np.diff(inside)
+    if covered is not None:
+        silent = np.concatenate([[0], np.cumsum(~covered)])
+        places = np.clip(np.round(inside * GRID_FS_HZ).astype(int), 0, len(covered))
+        spans = spans[np.diff(silent[places]) == 0]
+    return float(60 / spans.mean()) if len(spans) >= least else None

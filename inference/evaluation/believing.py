@@ -10,10 +10,11 @@ from scipy import optimize
 from tqdm import tqdm
 
 from inference.confidence import logit, scaled
+from inference.datasets.windows import windows_of
 from inference.evaluation.aligned import align, announced
 from inference.evaluation.cases import Case
 from inference.evaluation.figures.reliability import counted, reliability
-from inference.evaluation.streamed import Infers, stream_record, windows_of
+from inference.evaluation.streamed import Infers, stream_record
 
 __all__ = ["Believing", "choose_confidence", "fitted"]
 

@@ -15,6 +15,7 @@ from inference.datasets.manifest import read_entries
 from inference.datasets.prepare import load_all
 from inference.datasets.prepared import PreparedRecord
 from inference.datasets.reference import GENERATED
+from inference.datasets.windows import windows_of
 from inference.diagnosis.crossval import FOLDS, Fit, Told, cross_validate, fold_of
 from inference.diagnosis.examples import Example, example_of, limbs_of
 from inference.diagnosis.features import person_columns, plain_columns
@@ -27,7 +28,7 @@ from inference.errors import DataMissing
 from inference.evaluation.chest import from_true_peaks
 from inference.evaluation.diagnosis_rules import RuleRow, rule_rows
 from inference.evaluation.run import EvaluationSettings
-from inference.evaluation.streamed import stream_record, windows_of
+from inference.evaluation.streamed import stream_record
 from stream.messages import LEADS
 
 __all__ = ["PERSON", "DiagnosisReport", "DiagnosisRow", "Figure", "judge_diagnosis"]

@@ -9,7 +9,8 @@ import numpy as np
 
 from inference.datasets.treadmill import FS_HZ as MOTION_FS_HZ
 from inference.datasets.treadmill import Treadmill
-from inference.evaluation.streamed import Infers, blank_chunk, windows_from
+from inference.datasets.windows import blank_chunk, windows_from
+from inference.evaluation.streamed import Infers
 from stream.messages import PpgSegment
 
 __all__ = ["KINDS", "SECONDS", "Pulseless", "from_motion", "from_worn_motion", "try_pulseless"]

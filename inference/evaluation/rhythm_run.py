@@ -15,6 +15,7 @@ from inference.datasets.entry import Entry
 from inference.datasets.manifest import read_entries
 from inference.datasets.prepare import load_all
 from inference.datasets.prepared import PreparedRecord
+from inference.datasets.windows import windows_of
 from inference.engine import Engine
 from inference.errors import DataMissing
 from inference.evaluation.heard import Heard, by_ecg, by_model, by_pulse, views_of
@@ -29,7 +30,6 @@ from inference.evaluation.rhythm import (
 )
 from inference.evaluation.run import EvaluationSettings
 from inference.evaluation.score import judged
-from inference.evaluation.streamed import windows_of
 from inference.rhythm import (
     BRADYCARDIA,
     ECTOPIC,

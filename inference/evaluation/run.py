@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from inference.datasets.parts import load_part
 from inference.datasets.prepared import PreparedRecord
+from inference.datasets.windows import windows_of
 from inference.engine import Engine
 from inference.evaluation.cases import Case, load_cases, names_of
 from inference.evaluation.chest import chest_rows, limb_projection
@@ -33,7 +34,7 @@ from inference.evaluation.personal import Personal, personal
 from inference.evaluation.report import Report, SeamFigures
 from inference.evaluation.score import Figures, score
 from inference.evaluation.seams import border_steps, two_windows
-from inference.evaluation.streamed import Streamed, stream_record, windows_of
+from inference.evaluation.streamed import Streamed, stream_record
 from inference.evaluation.tables import Row, summarise
 
 __all__ = ["EvaluationSettings", "another_person", "evaluate"]

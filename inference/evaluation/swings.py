@@ -12,9 +12,9 @@ import numpy as np
 import wfdb
 from tqdm import tqdm
 
+from inference.datasets.windows import blank_chunk, windows_from
 from inference.engine import Engine
 from inference.evaluation.cases import Case
-from inference.evaluation.streamed import blank_chunk, windows_from
 from stream.conditioning import Stretch, condition
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, EcgSegment, PpgSegment
 

@@ -8,9 +8,10 @@ from itertools import pairwise, product
 
 import numpy as np
 
+from inference.datasets.windows import windows_of
 from inference.evaluation.beats import best_lag, core, count
 from inference.evaluation.cases import Case
-from inference.evaluation.streamed import Infers, Streamed, stream_record, windows_of
+from inference.evaluation.streamed import Infers, Streamed, stream_record
 from stream.messages import GRID_FS_HZ
 
 __all__ = ["WANTED_F1", "Thresholds", "choose_thresholds"]

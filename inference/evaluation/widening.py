@@ -12,12 +12,13 @@ import numpy as np
 from tqdm import tqdm
 
 from inference.band import CLEAR, SHARE, needed, widened
+from inference.datasets.windows import windows_of
 from inference.engine import Engine
 from inference.errors import DataMissing
 from inference.evaluation.aligned import align
 from inference.evaluation.cases import Case
 from inference.evaluation.personal import personal
-from inference.evaluation.streamed import Streamed, stream_record, windows_of
+from inference.evaluation.streamed import Streamed, stream_record
 from inference.evaluation.waveform import delayed
 from stream.messages import GRID_FS_HZ, LEADS
 

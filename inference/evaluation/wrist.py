@@ -18,12 +18,13 @@ from inference.datasets.treadmill import (
     Treadmill,
     stage_at,
 )
-from inference.evaluation.beats import best_lag, core, count
-from inference.evaluation.streamed import blank_chunk, windows_from
+from inference.datasets.windows import blank_chunk, windows_from
+from inference.evaluation.beats import best_lag, core, count, mean_rate
 from stream.conditioning import Stretch, condition
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, PpgSegment
 
 __all__ = [
+    "LEAST_INTERVALS",
     "WRIST_DELAY_S",
     "Answer",
     "StageFigures",
@@ -31,7 +32,6 @@ __all__ = [
     "better_channel",
     "light_polarity",
     "pulse_answer",
-    "rate_bpm",
     "stage_figure_names",
     "stage_figures",
     "truth_of",
@@ -42,7 +42,7 @@ WRIST_DELAY_S = 0.25  # R peak to upstroke at the wrist: the prior that the Pola
 _CHOICE_S = 30  # what the rule for channel and polarity sees: the rest before the exercise
 _AGREE_BPM = 5.0  # ECG beats are believed where their rate is the set's own
 _CLOSE_BPM = 5.0
-_MIN_BEATS = 3
+LEAST_INTERVALS = 2  # for a rate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,8 +136,8 @@ def truth_of(recording: Treadmill, n: int) -> Truth:
     """Beats of the chest ECG, believed where the set's own heart rate agrees with them."""
     beats = detect_beats(filter_lead(recording.ecg / np.std(recording.ecg), FS_HZ))
     rates = recording.reference_bpm
-    whole = np.ones(n, bool)
-    ecg = np.array([_or_nan(rate_bpm(beats, _start(w), _start(w) + REFERENCE_WINDOW_S, whole)) for w in _each(rates)])
+    spans = [(_start(w), _start(w) + REFERENCE_WINDOW_S) for w in _each(rates)]
+    ecg = np.array([_or_nan(mean_rate(beats, *span, least=LEAST_INTERVALS)) for span in spans])
     agree = np.abs(ecg - rates) <= _AGREE_BPM
     # a sample is believed with the window in whose middle it lies
     middle = (np.arange(n) / GRID_FS_HZ - REFERENCE_WINDOW_S / 2 + REFERENCE_HOP_S / 2) // REFERENCE_HOP_S
@@ -158,18 +158,6 @@ def _or_nan(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def rate_bpm(beats_s: np.ndarray, start_s: float, stop_s: float, covered: np.ndarray) -> float | None:
-    """Mean rate of the beats in [start_s, stop_s), no interval across an abstained sample; None with fewer than two
-    intervals. covered: (n,) grid."""
-    inside = beats_s[(beats_s >= start_s) & (beats_s < stop_s)]
-    if len(inside) < _MIN_BEATS:
-        return None
-    silent = np.concatenate([[0], np.cumsum(~covered)])
-    places = np.clip(np.round(inside * GRID_FS_HZ).astype(int), 0, len(covered))
-    intervals = np.diff(inside)[np.diff(silent[places]) == 0]
-    return float(60 / intervals.mean()) if len(intervals) >= _MIN_BEATS - 1 else None
-
-
 def stage_figures(truth: Truth, answer: Answer) -> dict[str, StageFigures]:
     """Figures by stage, and of the whole recording under "all"."""
     inner = core(answer.covered)
@@ -186,8 +174,8 @@ def _windows(truth: Truth, answer: Answer) -> np.ndarray:
     for w in _each(truth.reference_bpm):
         start, stop = _start(w), _start(w) + REFERENCE_WINDOW_S
         answered = answer.covered[round(start * GRID_FS_HZ) : round(stop * GRID_FS_HZ)].mean() >= 0.5
-        rate = rate_bpm(answer.beats_s, start, stop, answer.covered) if answered else None
-        rows.append((round((start + stop) / 2 * GRID_FS_HZ), answered, _or_nan(rate)))
+        found = mean_rate(answer.beats_s, start, stop, answer.covered, LEAST_INTERVALS) if answered else None
+        rows.append((round((start + stop) / 2 * GRID_FS_HZ), answered, _or_nan(found)))
     return np.array(rows, float)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from inference.datasets.polar_numerics import PolarNumerics
 from inference.datasets.reference import matched
-from inference.evaluation.beats import best_lag, core, count, shifted
-from inference.evaluation.wrist import Answer, rate_bpm
+from inference.evaluation.beats import best_lag, core, count, mean_rate, shifted
+from inference.evaluation.wrist import LEAST_INTERVALS, Answer
 from stream.messages import GRID_FS_HZ, EcgSegment
 
 __all__ = ["DeviceFigures", "device_figures", "seconds_shown"]
@@ -59,7 +59,7 @@ def seconds_shown(segments: Sequence[EcgSegment], first_ns: int, seconds: int) -
 
 def trailing_rates(answer: Answer, seconds: int) -> np.ndarray:
     """(seconds,) mean rate of the beats of the 6 s before; NaN without one."""
-    rates = [rate_bpm(answer.beats_s, at - _LOOK_BACK_S, at, answer.covered) for at in range(seconds)]
+    rates = [mean_rate(answer.beats_s, at - _LOOK_BACK_S, at, answer.covered, LEAST_INTERVALS) for at in range(seconds)]
     return np.array([np.nan if rate is None else rate for rate in rates])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,13 +94,14 @@ def judge_treadmill(engine: Engine, folder: Path) -> Judged:
     sizes = [int((one.light.shape[1] - 1) / FS_HZ * GRID_FS_HZ) + 1 for one in recordings]
     truths = [truth_of(one, n) for one, n in zip(recordings, sizes, strict=True)]
     windows = [windows_of_light(one, channel, polarity) for one, channel in zip(recordings, channels, strict=True)]
-    streamed = [
-        stream_record(engine, each, n).estimate
-        for each, n in tqdm(list(zip(windows, sizes, strict=True)), desc="infer")
-    ]
+    streamed, alone = [], []
+    for each, n in tqdm(list(zip(windows, sizes, strict=True)), desc="infer"):
+        streamed.append(stream_record(engine, each, n).estimate)
+        alone.append(stream_record(engine, _without_accelerometer(each), n).estimate)
     records = {}
     for i, one in enumerate(recordings):
         answers = _answers(recordings, truths, streamed, i, sizes[i])
+        answers["p2es, accelerometer withheld"] = answer_of(alone[i])
         answers["pulse detector"] = pulse_answer(windows[i], 0, sizes[i])
         records[one.name] = {name: stage_figures(truths[i], answer) for name, answer in answers.items()}
     names = [one.name for one in recordings]
@@ -111,6 +112,11 @@ def judge_treadmill(engine: Engine, folder: Path) -> Judged:
         channels=dict(zip(names, channels, strict=True)),
         believed={name: float(truth.believed.mean()) for name, truth in zip(names, truths, strict=True)},
     )
+
+
+def _without_accelerometer(windows: Sequence[PpgSegment]) -> list[PpgSegment]:
+    """As of a device that has none."""
+    return [replace(one, motion_mg=one.motion_mg[:0]) for one in windows]
 
 
 def _answers(
@@ -164,9 +170,11 @@ def judge_device(engine: Engine, worn: WornDevice) -> dict[str, DeviceFigures]:
     n = worn.n
     segments = engine.infer(worn.windows)
     own = answer_of(from_segments(segments, worn.first_ns, n))
+    alone = engine.infer(_without_accelerometer(worn.windows))
     everywhere, rate = np.ones(n, bool), float(np.nanmedian(worn.known.rate_bpm))
     answers = {
         "p2es, mean of 6 s": own,
+        "p2es, mean of 6 s, accelerometer withheld": answer_of(from_segments(alone, worn.first_ns, n)),
         "pulse detector, mean of 6 s": pulse_answer(worn.windows, worn.first_ns, n),
         "the device's own intervals, mean of 6 s": Answer(worn.known.pulses_s, everywhere),
         "its own output, half a recording off": _turned(own),

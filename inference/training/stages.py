@@ -1,4 +1,4 @@
-"""All of training, in order: prepare, beat head, generator, its student, and the weights that ship."""
+"""All of training, in order: prepare, beat head, generator, its student, the weights that ship, a heart or a limb."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from inference.training.distil import train_student
 from inference.training.generate import RATE, train_generator, usable_for_generator
 from inference.training.loop import LoopSettings
 from inference.training.monitor_delay import fit_monitor_delay
+from inference.training.swing import fit_swing
 from inference.training.typical import typical_beat
 from inference.weights_file import save_weights
 
@@ -55,4 +56,8 @@ def train(settings: TrainSettings) -> str:
     # batches of half the size: the teacher's eight calls are most of a step
     distilling = LoopSettings(settings.student_steps, 1e-3, settings.seed, batch=16, ema=0.99)
     student = train_student(records, settings.out, distilling, generator, scale)
-    return save_weights(settings.out / "weights", head, generator, scale, typical_beat(records), student)
+    model_id = save_weights(settings.out / "weights", head, generator, scale, typical_beat(records), student)
+    swing = fit_swing(pairs, settings.out / "weights", settings.seed)
+    if swing:
+        swing.write(settings.out / "swing.json")
+    return model_id

@@ -8,7 +8,7 @@ from inference.beat_head import normalise
 from stream.conditioning import bandpass, scale_knots
 from stream.messages import GRID_FS_HZ
 
-__all__ = ["distort", "lose", "movement", "without_pulse"]
+__all__ = ["distort", "lose", "movement", "only_a_limb", "paused", "rounded", "without_pulse"]
 
 _SETTLE_S = 10  # before a made window: the high-pass forgets in 3 s, the running amplitude looks back 8
 _TOP_HZ = 10.0  # the resampling kernel's low-pass
@@ -26,7 +26,7 @@ def distort(pulse: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         late = np.interp(seconds - rng.uniform(0.15, 0.5), seconds, out)
         out = (out + rng.uniform(0.1, 0.9) * late) / 1.2
     if rng.random() < 0.15:
-        out = _rounded(out, rng.uniform(0.02, 0.07))
+        out = rounded(out, rng.uniform(0.02, 0.07))
     if rng.random() < 0.2:  # a 25-64 Hz source, interpolated
         rate = rng.uniform(25, 64)
         coarse = np.arange(0, seconds[-1] + 1 / rate, 1 / rate)
@@ -49,7 +49,8 @@ def distort(pulse: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(out, -6, 6)
 
 
-def _rounded(pulse: np.ndarray, sd_s: float) -> np.ndarray:
+def rounded(pulse: np.ndarray, sd_s: float) -> np.ndarray:
+    """A pulse (n,) as green light at a wrist shows it: without its edges."""
     reach = round(3 * sd_s * GRID_FS_HZ)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (sd_s * GRID_FS_HZ)) ** 2)
     return np.convolve(np.pad(pulse, reach, mode="edge"), kernel / kernel.sum(), "valid")
@@ -70,12 +71,33 @@ def without_pulse(n: int, rng: np.random.Generator) -> np.ndarray:
     return normalise(seen, scale)[-n:]
 
 
+def only_a_limb(n: int, rng: np.random.Generator) -> np.ndarray:
+    """(n,) of light, raw, of a limb that moves under a sensor which sees no pulse: at times now and then, at times in
+    noise."""
+    light = movement(n, rng)
+    if rng.random() < 0.3:
+        light = light * _now_and_then(n, rng)
+    if rng.random() < 0.3:
+        light = light + rng.uniform(0, 0.5) * _noise(n, rng)
+    return light + 0.1 * rng.random() * rng.normal(size=n)
+
+
 def lose(pulse: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A pulse (n,) that is there only from a moment on, or up to it, and a mask (n,) of where it is gone."""
     n = len(pulse)
     after = np.arange(n) >= rng.integers(n // 4, 3 * n // 4)
     gone = after if rng.random() < 0.7 else ~after
     return np.where(gone, 10 ** rng.uniform(-2, 0.2) * without_pulse(n, rng), pulse), gone
+
+
+def paused(pulse: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A pulse (n,) that rests for 3 to 8 s: next to nothing of it is left there."""
+    seconds = np.arange(len(pulse)) / GRID_FS_HZ
+    start = rng.uniform(-2, seconds[-1] - 1)
+    stop = start + rng.uniform(3, 8)
+    gone = 1 / (1 + np.exp((start - seconds) / 0.05)) / (1 + np.exp((seconds - stop) / 0.05))
+    noise = 10 ** rng.uniform(-2.5, -1.3) * pulse.std() * rng.normal(size=len(pulse))
+    return (pulse * (1 - gone) + noise * gone).astype(pulse.dtype)
 
 
 def movement(n: int, rng: np.random.Generator) -> np.ndarray:

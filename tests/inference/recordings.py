@@ -7,6 +7,11 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
+from inference.datasets.entry import Entry
+
+# real: ships for the demo, and nothing was fitted on it
+DEMO = Entry(Path(__file__).parents[2] / "deploy/recordings/bidmc37-5min", "bidmc", "37", "test", "PLETH", {})
+
 
 def heartbeats(seconds: float, seed: int = 0, mean_s: float = 0.8) -> np.ndarray:
     """R-peak times of an irregular rhythm."""

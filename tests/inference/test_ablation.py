@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from deploy.cli import app
 from inference.datasets.entry import Entry
 from inference.datasets.manifest import write_manifest
+from inference.datasets.windows import windows_of
 from inference.errors import CheckpointUnusable, DataMissing
 from inference.evaluation import ablation_rows, ablation_run
 from inference.evaluation.ablation_report import write_ablations
@@ -24,7 +25,6 @@ from inference.evaluation.cases import Case
 from inference.evaluation.paired import paired
 from inference.evaluation.run import EvaluationSettings
 from inference.evaluation.score import Figures, figure_names
-from inference.evaluation.streamed import windows_of
 from inference.generator import Generator
 from inference.settings import EngineSettings
 from inference.training import ablation

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from inference import alike
 from inference.abstain import abstentions
 from inference.beat_head import Beats
-from inference.evaluation.streamed import blank_chunk, windows_from
+from inference.datasets.windows import blank_chunk, windows_from
 from inference.settings import EngineSettings
 from tests.inference.recordings import arterial
 

@@ -8,7 +8,7 @@ import pytest
 from inference.datasets.entry import Entry
 from inference.datasets.prepare import prepare
 from inference.datasets.records import read_channels, read_header
-from inference.evaluation.streamed import windows_of
+from inference.datasets.windows import windows_of
 from tests.inference.recordings import SegmentOf, heartbeats, write_segments
 
 BEATS = heartbeats(200, 5)

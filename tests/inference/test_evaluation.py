@@ -47,6 +47,10 @@ def test_intervals_and_rates():
     assert rates.abstained == 1
     assert len(rates.failed_bpm) == 1
     assert rates.errors_bpm == pytest.approx(0)
+    part = ALL.copy()
+    part[25 * 128 : 28 * 128] = False  # no interval is as long as nothing was said
+    rates = heart_rates(TRUE, TRUE[(TRUE < 25) | (TRUE > 28)], np.array([2]), part)
+    assert rates.errors_bpm == pytest.approx(0, abs=4)
 
 
 def test_a_flat_estimate_has_no_correlation_and_the_true_one_has_all():

@@ -87,6 +87,10 @@ def test_what_was_abstained_is_not_answered(one):
     kept = Estimate(leads, made.estimate.beats_s[~gone], made.estimate.confidence[~gone])
     seen = evidence(one, dataclasses.replace(made, estimate=kept, band_mv=band), None)
     assert (seen.windows, len(seen.confidence), len(seen.true_bpm)) == (12, 9, 9)
+    leads[:, 44 * 128 : 47 * 128] = np.nan
+    holed = evidence(one, dataclasses.replace(made, estimate=dataclasses.replace(kept, leads_mv=leads)), None)
+    assert len(holed.rate_error) == 9
+    assert np.all(np.abs(holed.rate_error) < 6)  # no interval is as long as nothing was said
     assert seen.band is not None
     assert seen.band.asked.sum() == pytest.approx(90 * 128, abs=2 * LATE)
 

@@ -6,17 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inference.beats_only import BeatsOnly
+from inference.datasets.windows import blank_chunk, windows_from, windows_of
 from inference.engine import Engine
 from inference.errors import DataMissing
-from inference.evaluation.beats_only import BeatsOnly
 from inference.evaluation.heard import NEARLY, by_ecg, by_model, by_pulse, views_of
 from inference.evaluation.pulseless import FS_HZ, KINDS
 from inference.evaluation.rhythm_report import write_rhythm
 from inference.evaluation.rhythm_run import alarm_label, judge_rhythm
 from inference.evaluation.run import EvaluationSettings
-from inference.evaluation.streamed import blank_chunk, windows_from, windows_of
 from inference.rhythm import BRADYCARDIA, EXTREME_BRADYCARDIA, PAUSE, SINUS_LIKE
 from inference.settings import EngineSettings
+from tests.inference.personal_cases import calibration
 from tests.inference.recordings import arterial, write_monitor
 
 
@@ -31,9 +32,11 @@ def engine():
 
 def test_the_engine_without_its_generator_gives_the_same_beats(engine):
     segments = windows_from(blank_chunk("p", FS_HZ, 1.0), light(72, 20))
-    for one, whole in zip(engine.infer(segments), Engine.load(EngineSettings(batch=4)).infer(segments), strict=True):
-        np.testing.assert_array_equal(one.beats_ns, whole.beats_ns)
-        assert (one.findings, one.abstained) == (whole.findings, whole.abstained)
+    for own in ({}, {"p": calibration({})}):
+        each = [kind(engine.networks, engine.settings, own).infer(segments) for kind in (BeatsOnly, Engine)]
+        for one, whole in zip(*each, strict=True):
+            np.testing.assert_array_equal(one.beats_ns, whole.beats_ns)
+            assert (one.findings, one.abstained, one.model_id) == (whole.findings, whole.abstained, whole.model_id)
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(72, {SINUS_LIKE}), (38, {BRADYCARDIA, EXTREME_BRADYCARDIA})])
@@ -116,7 +119,8 @@ def test_one_recording_seen_three_ways(monitors, engine):
     np.testing.assert_allclose(part[-3].ppg, segments[[one.start_ns for one in segments].index(part[-3].start_ns)].ppg)
 
 
-def test_a_pause_is_light_at_rest(engine):
+def test_a_pause_is_light_at_rest():
+    engine = BeatsOnly.load(EngineSettings(batch=4, max_swing=1.0))  # which takes made pulses beside a pause for a limb
     beating = light(72) + np.random.default_rng(0).normal(0, 8, round(30 * FS_HZ))
     times = np.arange(len(beating)) / FS_HZ
     resting = np.where((times > 12) & (times < 17.5), np.random.default_rng(1).normal(0, 8, len(times)), beating)

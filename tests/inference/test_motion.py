@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inference.abstain import MOVED, NOT_WATCHED, abstentions
 from inference.beat_head import Beats
-from inference.evaluation.streamed import blank_chunk, windows_from
+from inference.datasets.windows import blank_chunk, windows_from
 from inference.evaluation.swings import arm, light_of
 from inference.motion import is_watched, movement_mg, share_of_movement
 from inference.settings import EngineSettings

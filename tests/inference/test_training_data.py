@@ -14,14 +14,15 @@ from inference.datasets.manifest import write_manifest
 from inference.datasets.parts import load_part
 from inference.datasets.prepare import load_all, prepare
 from inference.datasets.prepared import PreparedRecord, fingerprint
+from inference.datasets.windows import windows_of
 from inference.errors import CheckpointUnusable, DataMissing, ManifestUnusable, OutputUnusable
 from inference.evaluation.cases import Case, load_cases, names_of
 from inference.evaluation.chest import limb_projection
 from inference.evaluation.controls import Population, constant
 from inference.evaluation.score import score
-from inference.evaluation.streamed import windows_of
 from inference.generator import Generator, GeneratorConfig
-from inference.training import beats, distil, generate, loop
+from inference.swing import read_swing
+from inference.training import beats, distil, generate, loop, stages
 from inference.training.beats import Sampler, aligned, train_beats
 from inference.training.crops import CropSampler, lead_scale, require_leads
 from inference.training.distil import Distillation, train_student
@@ -30,6 +31,7 @@ from inference.training.loop import LoopSettings
 from inference.training.stages import TrainSettings, train
 from inference.weights_file import network_bytes
 from stream.messages import LEADS
+from stream.monitor_delay import read_monitor_delay
 from tests.inference.recordings import ecg, heartbeats, pleth
 
 BEATS = heartbeats(130, 5)
@@ -353,3 +355,22 @@ def test_training_refuses_what_it_cannot_do_before_anything_is_prepared(tmp_path
     with pytest.raises(ManifestUnusable, match="line 2: no record"):
         train(TrainSettings(tmp_path / "mine.csv", tmp_path / "runs"))
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_what_is_fitted_beside_the_weights_is_written_beside_them(tmp_path, monkeypatch):
+    given = {}
+    for name in ("require_leads", "usable_for_generator", "train_beats", "train_student", "typical_beat"):
+        monkeypatch.setattr(stages, name, lambda *_: None)
+    monkeypatch.setattr(stages, "load_part", lambda *_, **__: [(None, "record")])
+    monkeypatch.setattr(stages, "train_generator", lambda *_: (None, None))
+    monkeypatch.setattr(stages, "save_weights", lambda folder, *_: given.update(weights=folder) or "id")
+    monkeypatch.setattr(stages, "fit_monitor_delay", lambda pairs: read_monitor_delay())
+    monkeypatch.setattr(stages, "fit_swing", lambda *args: given.update(swing=args) or read_swing())
+    assert train(TrainSettings(tmp_path / "data", tmp_path / "runs", seed=3)) == "id"
+    assert given == {"weights": tmp_path / "runs/weights", "swing": ([(None, "record")], given["weights"], 3)}
+    assert read_monitor_delay(tmp_path / "runs/monitor_delay.json") == read_monitor_delay()
+    assert (tmp_path / "runs/swing.json").is_file()
+    monkeypatch.setattr(stages, "fit_monitor_delay", lambda pairs: None)
+    monkeypatch.setattr(stages, "fit_swing", lambda *_: None)
+    train(TrainSettings(tmp_path / "data", tmp_path / "again"))
+    assert not list((tmp_path / "again").glob("*.json"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inference.beat_head import normalise
-from inference.training.wearing import distort, lose, movement, without_pulse
+from inference.training.wearing import distort, lose, movement, only_a_limb, paused, without_pulse
 from stream.conditioning import bandpass, scale_knots
 from stream.messages import GRID_FS_HZ
 from tests.inference.recordings import heartbeats, pleth
@@ -74,3 +74,31 @@ def test_a_lost_pulse_is_gone_on_one_side_and_as_it_was_on_the_other():
         assert not np.array_equal(seen[gone], a_pulse()[gone])
         sides.add(bool(gone[-1]))
     assert sides == {True, False}
+
+
+def test_only_a_limb_is_at_times_still_and_at_times_in_noise():
+    lights = [only_a_limb(N, np.random.default_rng(seed)) for seed in range(100)]
+    assert all(one.shape == (N,) for one in lights)
+    still = [np.mean(np.abs(one) < 0.05 * one.std()) for one in lights]
+    assert 0.1 < np.mean(np.array(still) > 0.15) < 0.45
+    assert len({one.tobytes() for one in lights}) == 100
+
+
+def test_a_paused_pulse_rests_for_seconds_and_is_itself_elsewhere():
+    pulse = a_pulse()
+    rests, kept = [], []
+    for seed in range(100):
+        out = paused(pulse, np.random.default_rng(seed))
+        assert out.dtype == pulse.dtype
+        changed = np.abs(out - pulse) > 0.01 * np.abs(pulse).max()
+        where = np.flatnonzero(changed)
+        gone = np.zeros(N, bool)
+        gone[where[0] : where[-1] + 1] = True
+        rests.append(gone.sum() / GRID_FS_HZ)
+        kept.append(np.abs(out - pulse)[~gone].max(initial=0))
+        inside = out[where[0] + 40 : where[-1] - 40]
+        if len(inside) > GRID_FS_HZ and where[0] > 40 and where[-1] < N - 40:
+            assert inside.std() < 0.1 * pulse.std()
+    assert 0.5 < min(rests) < 3.5
+    assert 6 < max(rests) < 9
+    assert max(kept) < 0.02 * np.abs(pulse).max()

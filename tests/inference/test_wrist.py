@@ -6,20 +6,23 @@ import numpy as np
 import pytest
 from scipy import io
 
+from inference.beats_only import BeatsOnly
 from inference.datasets.polar_numerics import read_numerics
 from inference.datasets.treadmill import STAGES, read_treadmill, stage_at
 from inference.errors import DataMissing
+from inference.evaluation.beats import mean_rate
 from inference.evaluation.wrist import (
     Answer,
     better_channel,
     light_polarity,
     pulse_answer,
-    rate_bpm,
     stage_figures,
     truth_of,
     windows_of_light,
 )
 from inference.evaluation.wrist_device import device_figures
+from inference.evaluation.wrist_run import judge_treadmill
+from inference.settings import EngineSettings
 from tests.inference.recordings import ecg, heartbeats
 
 FS = 125
@@ -129,9 +132,10 @@ def test_a_rate_crosses_no_abstained_sample():
     covered = np.ones(10 * 128, bool)
     covered[4 * 128 : 6 * 128] = False
     beats = np.array([1.0, 2.0, 3.0, 7.0, 8.0, 9.0])
-    assert rate_bpm(beats, 0, 10, covered) == pytest.approx(60)
-    assert rate_bpm(beats, 0, 10, np.ones(10 * 128, bool)) == pytest.approx(60 / 1.6)
-    assert rate_bpm(beats[:2], 0, 10, covered) is None
+    assert mean_rate(beats, 0, 10, covered, 2) == pytest.approx(60)
+    assert mean_rate(beats, 0, 10) == pytest.approx(60 / 1.6)
+    assert mean_rate(beats[:2], 0, 10, covered, 2) is None
+    assert mean_rate(beats[:2], 0, 10, covered) == pytest.approx(60)
 
 
 def write_polar(folder, late_s=3.0):
@@ -166,3 +170,19 @@ def test_a_device_is_compared_after_its_own_delay(tmp_path):
 def test_a_device_without_its_files_is_named(tmp_path):
     with pytest.raises(DataMissing, match="Polar_Sense_PPG"):
         read_numerics(tmp_path)
+
+
+def test_the_treadmill_is_judged_with_and_without_its_accelerometer(tmp_path):
+    for name in ("01_TYPE02", "02_TYPE02"):
+        write_treadmill(tmp_path, 60, name)
+    never_while_moving = EngineSettings(batch=16, min_confidence_moving=1.0, max_swing=1.0)
+    rows = judge_treadmill(BeatsOnly.load(never_while_moving), tmp_path).rows
+    answered = {one.estimate: one.mean["coverage"] for one in rows if one.stage == "all"}
+    assert list(answered) == [
+        "p2es",
+        "another recording's light",
+        "constant: the others' median rate",
+        "p2es, accelerometer withheld",
+        "pulse detector",
+    ]
+    assert answered["p2es, accelerometer withheld"] > answered["p2es"]

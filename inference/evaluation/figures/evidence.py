@@ -9,7 +9,7 @@ import numpy as np
 from inference.datasets.prepared import PreparedRecord
 from inference.datasets.reference import LIMB
 from inference.evaluation.aligned import Aligned, align, announced
-from inference.evaluation.beats import WINDOW_S, count, rate
+from inference.evaluation.beats import WINDOW_S, count, window_rate
 from inference.evaluation.estimate import Estimate
 from inference.evaluation.figures.band import BandCounts, band_counts
 from inference.evaluation.figures.examples import Example, example
@@ -49,7 +49,7 @@ def evidence(record: PreparedRecord, streamed: Streamed, own: Streamed | None) -
     at = align(record, streamed.estimate)
     judged = np.flatnonzero(record.usable)
     answered = [int(w) for w in judged if at.covered[w * _SIZE : (w + 1) * _SIZE].mean() >= 0.5]
-    rates = [(rate(record.beats_s, w), rate(at.found_s, w)) for w in answered]
+    rates = [(window_rate(record.beats_s, w), window_rate(at.found_s, w, at.covered)) for w in answered]
     both = np.array([(a, b) for a, b in rates if a is not None and b is not None]).reshape(-1, 2)
     return Evidence(
         beats=counted(*announced(record, streamed.estimate, at)),
