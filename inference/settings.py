@@ -56,7 +56,7 @@ class EngineSettings:
     min_confidence_moving: float = 0.8
     min_likeness_moving: float = 0.5
     max_movement: float = 0.5
-    max_swing: float = 0.8
+    max_swing: float = 0.8  # the last step of 0.05 of which more than half was wrong
     # 90 % of the next person's samples, as p2es evaluate --choose band --data DIR printed them
     band_wider: float = 0.440
     own_band_wider: float = 0.091

@@ -17,7 +17,7 @@ def command(
     seed: int = 0,
     threads: Annotated[int, typer.Option(min=1, help="of torch")] = 2,
 ) -> None:
-    """Train the beat head, the generator and its student on the train part of the split (1 h 44 min on one thread).
+    """Train the beat head, the generator, its student, and what tells a heart from a limb (two hours on one thread).
 
     Stop it whenever you like: the same command goes on from the last checkpoint. Once a minute OUT/beats.svg,
     OUT/generator.svg or OUT/student.svg shows the losses so far."""

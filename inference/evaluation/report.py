@@ -33,7 +33,8 @@ _PROTOCOL = """\
 - **What is judged.** 10-s windows in which two recorded ECG leads agree on the beats; the PPG is never looked at
   for this. Recordings with 6 such windows and a quarter of all. Every such window counts, failed and abstained ones
   included: *coverage* is the share of samples with an estimate, *all beats* counts abstained beats as missed,
-  *failed* is the mean number of windows without two beats to take a rate from.
+  *failed* is the mean number of windows without two beats to take a rate from. A rate is that of the intervals in
+  the window that cross nothing abstained; the true one is of the whole window.
 - **Beats** are detected in the estimated lead II, as a reader of the trace would, and matched mutually with the
   true ones. *lag*: after the best constant lag of each recording (within 1 s), because a bedside monitor delays its
   PPG by an amount of its own (here about {delay:.2f} s or 1.14 s); *as is*: as it stands, p2es with the kind of monitor
