@@ -79,7 +79,9 @@ BIDMC's windows, rounded, for a limb (none now). Pulses made to pause are taken 
 CinC 2015 1.6 % of the pauses found): a heart that stops is no arm that rests. Hearts that race are, oftener: of the
 windows fitted on 2 % above 130 a minute, 0.4 % below. With recordings played up to twice as fast among the hearts
 that is mended, but then, for 1.3 % of CinC 2015's windows, 93, 102 and 64 of those trials are left and 307 of 485 of
-recorded motion instead of 179: not done. A lower limit buys little: 0.5 would silence 7 % of CinC 2015's.
+recorded motion instead of 179: not done. A lower limit buys little: 0.5 would silence 7 % of CinC 2015's and leave
+15, 30, 29 and, of recorded motion, 136; 0.1 a quarter of CinC 2015's and BIDMC's, and leave 6, 17, 14 and 64; 0.005
+two thirds and four fifths, and leave 3, 14, 7 and 2. No limit leaves none.
 
 It is no accelerometer (the rows "accelerometer withheld"). On the treadmill it answers .51, .38 and .23 at rest, slow
 and fast, within 5 bpm in .86, .69 and .58 of that; with `max_swing` 1 .79, .71 and .55, and .81, .49 and .41. So in
