@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.alike import likeness, pulses_at
+from inference.alike import LEAST_BEATS, mutual, pulses_at
 from inference.beat_head import Beats
 from stream.messages import GRID_FS_HZ, PpgSegment
 
@@ -22,7 +22,6 @@ __all__ = ["FAR", "FEATURES", "Swing", "described", "limb_probability", "read_sw
 _EACH = 4  # samples: the light has nothing above 10 Hz
 _SHAPE, _PHASES = 28, 32
 FEATURES = _SHAPE + _PHASES + 11
-_LEAST_BEATS = 3
 FAR = 4.0  # spreads: what lies further out is as odd as this
 _SHIPPED = Path(__file__).with_suffix(".json")
 
@@ -34,14 +33,14 @@ def described(segment: PpgSegment, beats: Beats) -> np.ndarray | None:
 
     None with fewer than three beats whose pulse lies in the window."""
     cut, inside = pulses_at(segment, beats)
-    if len(cut) < _LEAST_BEATS:
+    if len(cut) < LEAST_BEATS:
         return None
     pulses = beats.index[inside] + segment.delay_samples
     owned = (beats.index >= segment.owned_start) & (beats.index < segment.owned_stop)
     seen, intervals = beats.confidence[inside], np.diff(pulses) / GRID_FS_HZ
     (pulse, pulse_spread), (cycle, cycle_spread) = _usual(cut), _usual(_cycles(segment, pulses))
     rest = (
-        likeness(segment, beats, few=1.0),
+        mutual(cut),
         segment.quality,
         beats.confidence[owned].mean() if owned.any() else seen.mean(),
         seen.mean(),

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from inference.datasets.windows import blank_chunk, windows_from
 from inference.engine import Engine
+from inference.evaluation.beats import mean_rate
 from inference.evaluation.cases import Case
 from stream.conditioning import Stretch, condition
 from stream.messages import GRID_FS_HZ, GRID_STEP_NS, EcgSegment, PpgSegment
@@ -32,7 +33,7 @@ _LEVELS = {
     "swing, no pulse": np.inf,
 }
 _LEAST_F1 = 0.8
-_WRONG_BPM, _LOOK_BACK_S, _MIN_BEATS = 5.0, 6.0, 3  # the rate as on the screen
+_WRONG_BPM, _LOOK_BACK_S, _LEAST_INTERVALS = 5.0, 6.0, 2  # the rate as on the screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,5 +147,5 @@ def _answered(engine: Engine, windows: Sequence[PpgSegment]) -> tuple[list[tuple
 
 def _is_wrong(one: EcgSegment, rate_bpm: float, beats_s: np.ndarray) -> bool:
     stop_s = (one.start_ns + len(one.leads_uv) * GRID_STEP_NS) / 1e9
-    recent = beats_s[(beats_s < stop_s) & (beats_s >= stop_s - _LOOK_BACK_S)]
-    return len(recent) < _MIN_BEATS or abs(60 / np.diff(recent).mean() - rate_bpm) > _WRONG_BPM
+    true_bpm = mean_rate(beats_s, stop_s - _LOOK_BACK_S, stop_s, least=_LEAST_INTERVALS)
+    return true_bpm is None or abs(true_bpm - rate_bpm) > _WRONG_BPM
